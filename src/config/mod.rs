@@ -1,0 +1,175 @@
+//! The environment, read once, as typed values.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use crate::image::{Name, Tag};
+
+/// Everything a run was asked to do. Made by `Config::read` from the pairs of the environment, which touches nothing else.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `AWS_KEY`, `AWS_SECRET`, `AWS_SESSION_TOKEN`.
+    pub keys: Option<Keys>,
+    /// `AWS_REGION`.
+    pub region: Option<String>,
+    /// `IMAGE`.
+    pub image: Name,
+    /// `TAG`; never empty.
+    pub tags: Vec<Tag>,
+    /// What `docker build` would take.
+    pub build: Build,
+    /// `REGISTRY_LOGINS`.
+    pub registry_logins: Vec<RegistryLogin>,
+    /// `PUSH`.
+    pub push: bool,
+    /// `OUTPUT_DIR`, as given.
+    pub output_dir: PathBuf,
+    /// `DEBUG`.
+    pub debug: bool,
+    /// False when `NO_COLOR` is set.
+    pub color: bool,
+    /// `DOCKER_HOST` and its TLS companions.
+    pub engine: EngineAddress,
+    /// `AWS_ENDPOINT_URL_ECR`, else `AWS_ENDPOINT_URL`.
+    pub ecr_endpoint: Option<String>,
+    /// Certificates and proxies for HTTPS to AWS.
+    pub network: Network,
+    /// Bitbucket's own variables.
+    pub bitbucket: Bitbucket,
+    /// What is odd but no error: a misspelt name, a value that is literally `$NAME`, …
+    pub warnings: Vec<Warning>,
+}
+
+/// Access keys of an IAM user or of a session.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// `AWS_KEY`.
+    pub id: String,
+    /// `AWS_SECRET`.
+    pub secret: SecretString,
+    /// `AWS_SESSION_TOKEN`.
+    pub session_token: Option<SecretString>,
+}
+
+/// The options of a build. Paths are as given, relative to the working folder.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// `CONTEXT`.
+    pub context: PathBuf,
+    /// `DOCKERFILE`; `None` means `<CONTEXT>/Dockerfile`.
+    pub dockerfile: Option<PathBuf>,
+    /// `TARGET`.
+    pub target: Option<String>,
+    /// `BUILD_ARGS`, in order; a `KEY` alone has been given its value from the environment, or left out when it has none.
+    /// Values are treated as secrets, since users put some there.
+    pub args: Vec<(String, SecretString)>,
+    /// `LABELS`, in order.
+    pub labels: Vec<(String, String)>,
+    /// `NO_CACHE`.
+    pub no_cache: bool,
+    /// `PULL`.
+    pub pull: bool,
+    /// `NETWORK`.
+    pub network: Option<String>,
+    /// `ADD_HOSTS`, each `name:address`.
+    pub add_hosts: Vec<String>,
+    /// `SHM_SIZE` in bytes.
+    pub shm_size: Option<u64>,
+    /// `ULIMITS`.
+    pub ulimits: Vec<Ulimit>,
+    /// `SOURCE_DATE_EPOCH` in seconds: no file of the context is newer than this.
+    pub source_date_epoch: Option<u64>,
+}
+
+/// One entry of `ULIMITS`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ulimit {
+    /// `nofile`, `nproc`, …
+    pub name: String,
+    /// The soft limit; -1 is no limit.
+    pub soft: i64,
+    /// The hard limit; -1 is no limit.
+    pub hard: i64,
+}
+
+/// One entry of `REGISTRY_LOGINS`.
+#[derive(Clone, Debug)]
+pub struct RegistryLogin {
+    /// Registry host, with a port if it has one; `docker.io` for Docker Hub.
+    pub host: String,
+    /// User name.
+    pub username: String,
+    /// The value of the variable that `password-env` names.
+    pub password: SecretString,
+}
+
+/// Where the engine listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineAddress {
+    /// `unix:///var/run/docker.sock`
+    Unix(PathBuf),
+    /// `tcp://host:port` without TLS.
+    Tcp {
+        /// Host name or address; an IPv6 address without brackets.
+        host: String,
+        /// Port, 2375 unless given.
+        port: u16,
+    },
+    /// `tcp://host:port` with `DOCKER_TLS_VERIFY` or a `DOCKER_CERT_PATH`.
+    Tls {
+        /// Host name or address.
+        host: String,
+        /// Port, 2376 unless given.
+        port: u16,
+        /// The folder with `ca.pem`, `cert.pem` and `key.pem`.
+        certificates: PathBuf,
+    },
+}
+
+/// How HTTPS to AWS and to registries is made.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// `SSL_CERT_FILE`: replaces the system's roots.
+    pub ssl_cert_file: Option<PathBuf>,
+    /// `AWS_CA_BUNDLE`: added to the roots.
+    pub aws_ca_bundle: Option<PathBuf>,
+    /// `HTTPS_PROXY`; may hold a password.
+    pub https_proxy: Option<SecretString>,
+    /// `HTTP_PROXY`; used for `http://` endpoints only.
+    pub http_proxy: Option<SecretString>,
+    /// `NO_PROXY`, as given.
+    pub no_proxy: Option<String>,
+}
+
+/// What Bitbucket says of the build. Users may override any of it: never trust it for security.
+#[derive(Clone, Debug, Default)]
+pub struct Bitbucket {
+    /// `BITBUCKET_BRANCH`
+    pub branch: Option<String>,
+    /// `BITBUCKET_TAG`
+    pub tag: Option<String>,
+    /// `BITBUCKET_COMMIT`
+    pub commit: Option<String>,
+    /// `BITBUCKET_BUILD_NUMBER`
+    pub build_number: Option<String>,
+    /// `BITBUCKET_REPO_FULL_NAME`
+    pub repository: Option<String>,
+    /// `BITBUCKET_CLONE_DIR`
+    pub clone_dir: Option<PathBuf>,
+    /// `BITBUCKET_PIPE_STORAGE_DIR` and `BITBUCKET_PIPE_SHARED_STORAGE_DIR`: never part of a build context.
+    pub storage_dirs: Vec<PathBuf>,
+    /// `BITBUCKET_PIPELINES_VARIABLES_PATH`
+    pub variables_path: Option<PathBuf>,
+    /// Everything in the environment that must never be printed: the step's OIDC token, the pipelines' JWT, …
+    pub secrets: Vec<SecretString>,
+}
+
+/// Something odd that stops nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// A lowercase fragment.
+    pub message: String,
+    /// The next step.
+    pub hint: Option<String>,
+}

@@ -1,0 +1,11 @@
+//! Names of images: registry host, repository, tag, digest. Parsed here once, never again.
+
+mod digest;
+mod host;
+mod repository;
+mod tag;
+
+pub use digest::{Digest, DigestError};
+pub use host::{EcrHost, HostError};
+pub use repository::{Name, NameError, Repository, RepositoryName};
+pub use tag::{Tag, TagError};

@@ -1,0 +1,16 @@
+//! A Bitbucket Pipe that builds a Dockerfile through the Docker Engine API and pushes the image to Amazon ECR.
+//!
+//! The order of a run is in [`run`]; `ARCHITECTURE.md` draws the rooms.
+
+pub mod aws;
+pub mod config;
+pub mod context;
+pub mod engine;
+pub mod error;
+pub mod image;
+pub mod net;
+pub mod plan;
+pub mod progress;
+pub mod registry;
+pub mod report;
+pub mod run;
