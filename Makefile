@@ -1,0 +1,30 @@
+# Commands for people and for CI. Each sets up what it needs.
+
+ENGINE ?= 26.1
+# Labs need namespaces, mounts and raw package downloads: root, or sudo.
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: setup
+setup: ## install what the lab needs, into a cache folder of its own
+	@tests/lab/install
+
+.PHONY: try
+try: setup ## run the main job in the lab and show its log (ENGINE=20.10|26.1|28.5|28.5-containerd)
+	cargo build --locked --bin ecr-pipe
+	tests/lab/try --engine $(ENGINE)
+
+.PHONY: test
+test: setup ## run every check and every test
+	tests/check
+
+.PHONY: bench
+bench: setup ## measure against the docker CLI, side by side
+	tests/bench/run
+
+.PHONY: fmt
+fmt: ## format the code
+	cargo fmt
