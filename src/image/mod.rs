@@ -2,10 +2,12 @@
 
 mod digest;
 mod host;
+mod partition;
 mod repository;
 mod tag;
 
 pub use digest::{Digest, DigestError};
 pub use host::{EcrHost, HostError};
+pub use partition::{RegionError, check_region};
 pub use repository::{Name, NameError, Repository, RepositoryName};
 pub use tag::{Tag, TagError};
