@@ -1,4 +1,24 @@
 //! The environment, read once, as typed values.
+//!
+//! `variables` is the table of the contract, `raw` resolves spellings and arrays to strings, the other modules make typed
+//! values of them, each for one group, and `problem` collects everything that is wrong so that it is reported together.
+
+mod boolean;
+mod build;
+mod destination;
+mod engine;
+mod environment;
+mod extra_host;
+mod keys;
+mod login;
+mod misspelt;
+mod problem;
+mod raw;
+mod read;
+mod secrets;
+mod size;
+mod ulimit;
+pub mod variables;
 
 use std::path::PathBuf;
 
@@ -6,12 +26,15 @@ use secrecy::SecretString;
 
 use crate::image::{Name, Tag};
 
+pub use problem::{Problem, Problems};
+pub use variables::{HONOURED, VARIABLES, Variable};
+
 /// Everything a run was asked to do. Made by `Config::read` from the pairs of the environment, which touches nothing else.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `AWS_KEY`, `AWS_SECRET`, `AWS_SESSION_TOKEN`.
+    /// `AWS_KEY`, `AWS_SECRET`, `AWS_SESSION_TOKEN`; never absent when something is pushed.
     pub keys: Option<Keys>,
-    /// `AWS_REGION`.
+    /// `AWS_REGION`, else the region in `IMAGE`; never absent when something is pushed.
     pub region: Option<String>,
     /// `IMAGE`.
     pub image: Name,
@@ -173,3 +196,6 @@ pub struct Warning {
     /// The next step.
     pub hint: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,10 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
-        let hex: String = sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("sha256:{hex}"))
+        let digest = sha2::Sha256::digest(bytes);
+        let hex = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+        let digits = digest.iter().flat_map(|byte| [hex(byte >> 4), hex(byte & 15)]);
+        Self("sha256:".chars().chain(digits).collect())
     }
 
     /// The whole text, `sha256:…`.
@@ -40,5 +42,24 @@ impl std::str::FromStr for Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Digest;
+
+    #[test]
+    fn the_digest_of_bytes_is_that_of_sha256sum() {
+        let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Digest::of(b"").as_str(), empty);
+        assert_eq!(empty.parse(), Ok(Digest::of(b"")));
+    }
+
+    #[test]
+    fn what_is_no_digest_is_refused() {
+        for text in ["", "sha256:", "sha256:00", "e3b0c442", "sha512:00", &format!("sha256:{}", "A".repeat(64))] {
+            assert!(text.parse::<Digest>().is_err(), "{text}");
+        }
     }
 }

@@ -24,7 +24,8 @@ const fn partition(
 /// aws-cn, aws-eusc, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f.
 const SPECIAL: [Partition; 6] = [
     partition("cn-", "amazonaws.com.cn", Some("on.amazonwebservices.com.cn")),
-    partition("eusc-", "amazonaws.eu", None),
+    // Its dual-stack suffix is that of other services there (Public Suffix List); the kubelet does not list it.
+    partition("eusc-", "amazonaws.eu", Some("on.amazonwebservices.eu")),
     partition("us-iso-", "c2s.ic.gov", None),
     partition("us-isob-", "sc2s.sgov.gov", None),
     partition("eu-isoe-", "cloud.adc-e.uk", None),

@@ -102,16 +102,16 @@ fn fault(text: &str) -> Option<String> {
         return Some("it is empty".to_owned());
     }
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Some(format!("it has upper case letters, lower case is accepted: `{}`", text.to_ascii_lowercase()));
+        return Some(format!("it has upper case letters; accepted is lower case, `{}`", text.to_ascii_lowercase()));
     }
     let legal = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/');
     if let Some(wrong) = text.chars().find(|character| !legal(*character)) {
         let wrong = wrong.escape_debug();
-        return Some(format!("it holds `{wrong}`, lower case letters, digits, `.`, `_`, `-` and `/` are accepted"));
+        return Some(format!("it holds `{wrong}`; accepted are lower case letters, digits, `.`, `_`, `-` and `/`"));
     }
     if !LENGTHS.contains(&text.len()) {
         let (least, most) = (LENGTHS.start(), LENGTHS.end());
-        return Some(format!("it has {} characters, {least} to {most} are accepted", text.len()));
+        return Some(format!("it has {} characters; accepted are {least} to {most}", text.len()));
     }
     text.split('/').find_map(part_fault)
 }
@@ -122,13 +122,13 @@ fn part_fault(part: &str) -> Option<String> {
         return Some("a part between `/` is empty".to_owned());
     };
     if !alphanumeric(first) || !alphanumeric(last) {
-        return Some(format!("`{part}` begins or ends with a separator, a letter or digit is accepted there"));
+        return Some(format!("`{part}` begins or ends with a separator; accepted there is a letter or digit"));
     }
     let separators = part.split(|character: char| character.is_ascii_alphanumeric()).filter(|text| !text.is_empty());
     for separator in separators {
         let dashes = separator.bytes().all(|byte| byte == b'-');
         if !dashes && !matches!(separator, "." | "_" | "__") {
-            return Some(format!("it holds `{separator}`, one `.`, one or two `_`, or any number of `-` are accepted"));
+            return Some(format!("it holds `{separator}`; accepted is one `.`, one or two `_`, or any number of `-`"));
         }
     }
     None
@@ -237,15 +237,15 @@ mod tests {
     fn each_fault_of_a_name_is_named() {
         for (text, reason) in [
             ("", "it is empty"),
-            ("Shop", "it has upper case letters, lower case is accepted: `shop`"),
-            ("a", "it has 1 characters, 2 to 256 are accepted"),
-            ("a b", "it holds ` `, lower case letters, digits, `.`, `_`, `-` and `/` are accepted"),
+            ("Shop", "it has upper case letters; accepted is lower case, `shop`"),
+            ("a", "it has 1 characters; accepted are 2 to 256"),
+            ("a b", "it holds ` `; accepted are lower case letters, digits, `.`, `_`, `-` and `/`"),
             ("team//shop", "a part between `/` is empty"),
             ("shop/", "a part between `/` is empty"),
-            ("-shop", "`-shop` begins or ends with a separator, a letter or digit is accepted there"),
-            ("shop_", "`shop_` begins or ends with a separator, a letter or digit is accepted there"),
-            ("a..b", "it holds `..`, one `.`, one or two `_`, or any number of `-` are accepted"),
-            ("a___b", "it holds `___`, one `.`, one or two `_`, or any number of `-` are accepted"),
+            ("-shop", "`-shop` begins or ends with a separator; accepted there is a letter or digit"),
+            ("shop_", "`shop_` begins or ends with a separator; accepted there is a letter or digit"),
+            ("a..b", "it holds `..`; accepted is one `.`, one or two `_`, or any number of `-`"),
+            ("a___b", "it holds `___`; accepted is one `.`, one or two `_`, or any number of `-`"),
         ] {
             assert_eq!(message(text), format!("`{text}` is no repository name: {reason}"));
         }

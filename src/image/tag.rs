@@ -78,12 +78,12 @@ fn is_legal(character: char) -> bool {
 fn fault(text: &str) -> Option<String> {
     let Some(first) = text.chars().next() else { return Some("it is empty".to_owned()) };
     if let Some(wrong) = text.chars().find(|character| !is_legal(*character)) {
-        return Some(format!("it holds `{}`, letters, digits, `.`, `_` and `-` are accepted", wrong.escape_debug()));
+        return Some(format!("it holds `{}`; accepted are letters, digits, `.`, `_` and `-`", wrong.escape_debug()));
     }
     if !may_begin(first) {
-        return Some(format!("it begins with `{first}`, a letter, a digit or `_` is accepted there"));
+        return Some(format!("it begins with `{first}`; accepted there is a letter, a digit or `_`"));
     }
-    (text.len() > MAXIMUM).then(|| format!("it has {} characters, at most {MAXIMUM} are accepted", text.len()))
+    (text.len() > MAXIMUM).then(|| format!("it has {} characters; accepted are at most {MAXIMUM}", text.len()))
 }
 
 impl fmt::Display for Tag {
@@ -109,7 +109,7 @@ mod tests {
         let error = "feature/x".parse::<Tag>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`feature/x` is no legal tag: it holds `/`, letters, digits, `.`, `_` and `-` are accepted"
+            "`feature/x` is no legal tag: it holds `/`; accepted are letters, digits, `.`, `_` and `-`"
         );
         assert_eq!(error.nearest.unwrap().as_str(), "feature-x");
     }
@@ -118,11 +118,11 @@ mod tests {
     fn each_fault_of_a_tag_is_named() {
         for (text, reason) in [
             ("", "it is empty"),
-            (".hidden", "it begins with `.`, a letter, a digit or `_` is accepted there"),
-            ("-x", "it begins with `-`, a letter, a digit or `_` is accepted there"),
-            ("a b", "it holds ` `, letters, digits, `.`, `_` and `-` are accepted"),
-            ("a\nb", "it holds `\\n`, letters, digits, `.`, `_` and `-` are accepted"),
-            ("straße", "it holds `ß`, letters, digits, `.`, `_` and `-` are accepted"),
+            (".hidden", "it begins with `.`; accepted there is a letter, a digit or `_`"),
+            ("-x", "it begins with `-`; accepted there is a letter, a digit or `_`"),
+            ("a b", "it holds ` `; accepted are letters, digits, `.`, `_` and `-`"),
+            ("a\nb", "it holds `\\n`; accepted are letters, digits, `.`, `_` and `-`"),
+            ("straße", "it holds `ß`; accepted are letters, digits, `.`, `_` and `-`"),
         ] {
             assert_eq!(text.parse::<Tag>().unwrap_err().reason, reason);
         }
@@ -132,7 +132,7 @@ mod tests {
     fn the_length_of_a_tag_ends_at_128() {
         assert!("a".repeat(128).parse::<Tag>().is_ok());
         let error = "a".repeat(129).parse::<Tag>().unwrap_err();
-        assert_eq!(error.reason, "it has 129 characters, at most 128 are accepted");
+        assert_eq!(error.reason, "it has 129 characters; accepted are at most 128");
         assert_eq!(error.nearest.unwrap().as_str(), "a".repeat(128));
     }
 

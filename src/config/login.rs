@@ -1,0 +1,145 @@
+//! Entries of `REGISTRY_LOGINS`.
+
+use secrecy::SecretString;
+
+use super::RegistryLogin;
+use super::environment::{Environment, is_name, is_reference};
+use super::problem::Findings;
+use super::raw::Raw;
+
+const VARIABLE: &str = "REGISTRY_LOGINS";
+const EXPECTED: &str = "expected `host=…,username=…,password-env=VAR`";
+
+/// The names that Docker Hub has.
+const DOCKER_HUB: [&str; 5] = [
+    "docker.io",
+    "index.docker.io",
+    "registry-1.docker.io",
+    "https://index.docker.io/v1/",
+    "https://index.docker.io/v1",
+];
+
+/// Reads the logins; what is not accepted is reported and left out.
+pub(super) fn read(raw: &Raw, environment: &Environment, findings: &mut Findings) -> Vec<RegistryLogin> {
+    let mut logins: Vec<RegistryLogin> = Vec::new();
+    for (index, entry) in raw.list(VARIABLE).iter().enumerate() {
+        let number = index + 1;
+        match login(entry, environment) {
+            Ok(login) if logins.iter().any(|earlier| earlier.host == login.host) => {
+                findings.value(VARIABLE, format!("entry {number} is a second login for `{}`", login.host), None);
+            }
+            Ok(login) => {
+                use secrecy::ExposeSecret as _;
+                if is_reference(login.password.expose_secret()) {
+                    let message = format!(
+                        "the password for `{}` in `{VARIABLE}` is the literal text of a reference to a variable",
+                        login.host
+                    );
+                    findings.warn(message, Some("define that variable in the repository's settings".to_owned()));
+                }
+                logins.push(login);
+            }
+            Err(fault) => findings.value(VARIABLE, format!("entry {number} {}", fault.reason), fault.hint),
+        }
+    }
+    logins
+}
+
+/// What is wrong with an entry. Neither text holds anything that could be a password.
+struct Fault {
+    reason: String,
+    hint: Option<String>,
+}
+
+impl From<String> for Fault {
+    fn from(reason: String) -> Self {
+        Self { reason, hint: None }
+    }
+}
+
+fn login(entry: &str, environment: &Environment) -> Result<RegistryLogin, Fault> {
+    let parts: Vec<(&str, Option<&str>)> = entry
+        .split(',')
+        .map(|part| part.split_once('=').map_or((part.trim(), None), |(key, value)| (key.trim(), Some(value.trim()))))
+        .collect();
+    if parts.iter().any(|(key, _)| *key == "password") {
+        return Err(Fault {
+            reason: format!("gives the password itself, {EXPECTED}"),
+            hint: Some("put the password in a secured variable and name that in `password-env`".to_owned()),
+        });
+    }
+    let (mut host, mut username, mut password_env) = (None, None, None);
+    for (key, value) in parts {
+        let place = match key {
+            "host" => &mut host,
+            "username" => &mut username,
+            "password-env" => &mut password_env,
+            _ => return Err(unknown(key, value.is_some()).into()),
+        };
+        if place.replace(value.unwrap_or_default()).is_some() {
+            return Err(format!("has `{key}` twice, {EXPECTED}").into());
+        }
+    }
+    let need = |key: &str, value: Option<&str>| match value.filter(|value| !value.is_empty()) {
+        Some(value) => Ok(value.to_owned()),
+        None => Err(format!("lacks `{key}`, {EXPECTED}")),
+    };
+    let host = registry_host(&need("host", host)?)?;
+    let username = need("username", username)?;
+    let password = password(&need("password-env", password_env)?, environment)?;
+    Ok(RegistryLogin { host, username, password })
+}
+
+/// Quotes the key only where it can be nothing else, since a comma in a value ends up here.
+fn unknown(key: &str, has_value: bool) -> String {
+    let is_word = key.len() <= 20 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'));
+    if has_value && is_word && !key.is_empty() {
+        format!("has an unknown key `{key}`, {EXPECTED}")
+    } else {
+        format!("has a part that is none of `host=`, `username=` and `password-env=`, {EXPECTED}")
+    }
+}
+
+fn registry_host(text: &str) -> Result<String, Fault> {
+    if DOCKER_HUB.contains(&text) {
+        return Ok("docker.io".to_owned());
+    }
+    if let Some((scheme, rest)) = text.split_once("://") {
+        return Err(
+            format!("has a host with `{}://`, expected `{}`", scheme.escape_debug(), rest.escape_debug()).into()
+        );
+    }
+    let is_legal =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | ':' | '[' | ']');
+    if !text.chars().all(is_legal) {
+        let shown = text.escape_debug();
+        return Err(format!("has the host `{shown}`, expected a host name with or without a port").into());
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// The value of the variable that `password-env` names. A name that is not written as such names usually are may be the
+/// password itself, and is not quoted.
+fn password(name: &str, environment: &Environment) -> Result<SecretString, Fault> {
+    let is_usual = is_name(name) && name.bytes().all(|byte| !byte.is_ascii_lowercase());
+    let shown = if is_usual { format!("`{name}`") } else { "a variable".to_owned() };
+    if environment.not_utf8().any(|other| other == name) {
+        return Err(format!("names {shown} in `password-env`, which holds bytes that are not UTF-8").into());
+    }
+    // A newline at the end comes from a file or a block of YAML, never from a password.
+    let value = environment.verbatim(name).map(|value| value.trim_end_matches(['\r', '\n']));
+    match value.filter(|value| !value.is_empty()) {
+        Some(value) => Ok(SecretString::from(value)),
+        None => Err(Fault {
+            reason: format!("names {shown} in `password-env`, which is not set"),
+            hint: Some(if is_usual {
+                format!("pass `{name}` under `variables:` of the pipe too")
+            } else {
+                "name in `password-env` the variable that holds the password".to_owned()
+            }),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

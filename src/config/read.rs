@@ -1,0 +1,157 @@
+//! From the pairs of the environment to the typed configuration.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::environment::Environment;
+use super::misspelt::{Misspelling, misspellings};
+use super::problem::{Findings, Problem, Problems};
+use super::raw::Raw;
+use super::variables::{Default as Unset, variable};
+use super::{Bitbucket, Config, Network, build, destination, engine, keys, login};
+
+impl Config {
+    /// Reads the pairs of the environment, of which a program passes `std::env::vars_os()`. Nothing else is touched: no
+    /// file, no network.
+    ///
+    /// # Errors
+    /// Everything that is wrong, all together.
+    pub fn read(pairs: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Problems> {
+        let environment = Environment::new(pairs);
+        let mut findings = Findings::default();
+        let found = &mut findings;
+        let raw = Raw::read(&environment, found);
+        let misspellings = misspellings(&environment, &raw);
+        warn_of(&misspellings, found);
+
+        let push = raw.boolean("PUSH", raw.scalars.push.as_deref(), true, found);
+        let bitbucket = bitbucket(&environment, found);
+        let keys = keys::read(&raw, push, found);
+        let image = destination::image(&raw, nearly(&misspellings, "IMAGE"), found);
+        let region = destination::region(&raw, image.as_ref(), push, found);
+        let tags = destination::tags(&raw, &bitbucket, found);
+        let build = build::read(&raw, &environment, found);
+        let registry_logins = login::read(&raw, &environment, found);
+        let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
+        let engine = engine::read(&raw, found);
+        let ecr_endpoint = ecr_endpoint(&raw, found);
+        let color = raw.shared.no_color.is_none();
+        let network = network(&raw);
+        let output_dir = output_dir(&raw);
+
+        let (image, warnings) = findings.conclude(image)?;
+        Ok(Self {
+            keys,
+            region,
+            image,
+            tags,
+            build,
+            registry_logins,
+            push,
+            output_dir,
+            debug,
+            color,
+            engine,
+            ecr_endpoint,
+            network,
+            bitbucket,
+            warnings,
+        })
+    }
+}
+
+fn warn_of(misspellings: &[Misspelling], findings: &mut Findings) {
+    for Misspelling { found, meant } in misspellings {
+        let message = format!("`{}` is no variable of this pipe and is ignored", found.escape_debug());
+        findings.warn(message, Some(format!("rename it if `{meant}` was meant")));
+    }
+}
+
+/// The misspelling that explains why a variable is missing.
+fn nearly(misspellings: &[Misspelling], name: &str) -> Option<String> {
+    let is = |meant: &str| variable(name).is_some_and(|variable| variable.names().any(|spelling| spelling == meant));
+    misspellings.iter().find(|misspelling| is(misspelling.meant)).map(|misspelling| misspelling.found.clone())
+}
+
+fn output_dir(raw: &Raw) -> PathBuf {
+    let default = match variable("OUTPUT_DIR").map(|variable| variable.default) {
+        Some(Unset::Value(value)) => value,
+        Some(Unset::Nothing | Unset::Required | Unset::Derived(_)) | None => ".",
+    };
+    PathBuf::from(raw.scalars.output_dir.as_deref().unwrap_or(default))
+}
+
+fn ecr_endpoint(raw: &Raw, findings: &mut Findings) -> Option<String> {
+    let shared = &raw.shared;
+    let ecr = shared.aws_endpoint_url_ecr.as_ref().map(|url| ("AWS_ENDPOINT_URL_ECR", url));
+    let (name, url) = ecr.or_else(|| shared.aws_endpoint_url.as_ref().map(|url| ("AWS_ENDPOINT_URL", url)))?;
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    if !rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace)) {
+        findings.value(name, "it is no URL, expected `https://<host>` or `http://<host>:<port>`", None);
+    }
+    Some(url.clone())
+}
+
+fn network(raw: &Raw) -> Network {
+    let shared = &raw.shared;
+    Network {
+        ssl_cert_file: shared.ssl_cert_file.as_ref().map(PathBuf::from),
+        aws_ca_bundle: shared.aws_ca_bundle.as_ref().map(PathBuf::from),
+        https_proxy: shared.https_proxy.as_deref().map(SecretString::from),
+        http_proxy: shared.http_proxy.as_deref().map(SecretString::from),
+        no_proxy: shared.no_proxy.clone(),
+    }
+}
+
+/// What Bitbucket sets, without its prefix.
+#[derive(Default, Deserialize)]
+struct RawBitbucket {
+    branch: Option<String>,
+    tag: Option<String>,
+    commit: Option<String>,
+    build_number: Option<String>,
+    repo_full_name: Option<String>,
+    clone_dir: Option<String>,
+    pipe_storage_dir: Option<String>,
+    pipe_shared_storage_dir: Option<String>,
+    pipelines_variables_path: Option<String>,
+    step_oidc_token: Option<String>,
+}
+
+const PREFIX: &str = "BITBUCKET_";
+const NAMES: [&str; 10] = [
+    "BITBUCKET_BRANCH",
+    "BITBUCKET_TAG",
+    "BITBUCKET_COMMIT",
+    "BITBUCKET_BUILD_NUMBER",
+    "BITBUCKET_REPO_FULL_NAME",
+    "BITBUCKET_CLONE_DIR",
+    "BITBUCKET_PIPE_STORAGE_DIR",
+    "BITBUCKET_PIPE_SHARED_STORAGE_DIR",
+    "BITBUCKET_PIPELINES_VARIABLES_PATH",
+    "BITBUCKET_STEP_OIDC_TOKEN",
+];
+
+fn bitbucket(environment: &Environment, findings: &mut Findings) -> Bitbucket {
+    let pairs = NAMES.iter().filter_map(|name| Some(((*name).to_owned(), environment.get(name)?.to_owned())));
+    let raw: RawBitbucket = envy::prefixed(PREFIX).from_iter(pairs).unwrap_or_else(|_| {
+        findings.problem(Problem::Table);
+        RawBitbucket::default()
+    });
+    let jwt = environment.get("PIPELINES_JWT_TOKEN").map(str::to_owned);
+    let storage_dirs = [raw.pipe_storage_dir, raw.pipe_shared_storage_dir];
+    Bitbucket {
+        branch: raw.branch,
+        tag: raw.tag,
+        commit: raw.commit,
+        build_number: raw.build_number,
+        repository: raw.repo_full_name,
+        clone_dir: raw.clone_dir.map(PathBuf::from),
+        storage_dirs: storage_dirs.into_iter().flatten().map(PathBuf::from).collect(),
+        variables_path: raw.pipelines_variables_path.map(PathBuf::from),
+        secrets: [raw.step_oidc_token, jwt].into_iter().flatten().map(SecretString::from).collect(),
+    }
+}

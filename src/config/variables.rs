@@ -1,0 +1,260 @@
+//! The table of variables: the contract in one value. README and `pipe.yml` are checked against it.
+
+/// One variable of the contract.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// The name used in messages.
+    pub name: &'static str,
+    /// Other spellings of the same variable.
+    pub spellings: &'static [&'static str],
+    /// How its text is read.
+    pub kind: Kind,
+    /// What holds when it is unset.
+    pub default: Default,
+    /// One line for the README.
+    pub meaning: &'static str,
+    /// A value that would be accepted, where not any is; for hints.
+    pub example: &'static str,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+    /// Whether this version does what it asks for.
+    pub supported: bool,
+    /// Values of a variable that is not supported which ask for nothing more than this version does.
+    pub harmless: &'static [&'static str],
+}
+
+/// How the text of a variable is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A path, relative to the working folder.
+    Path,
+    /// `true`, `false`, `yes`, `no`, `on`, `off`, `1`, `0`.
+    Boolean,
+    /// A size in docker's units: `64m`.
+    Size,
+    /// A span of time: `5m`.
+    Duration,
+    /// One of several words.
+    Choice,
+    /// An array, or one text split on newlines, commas and spaces.
+    List,
+    /// An array, or one text split on newlines only, as its entries hold spaces and commas.
+    Lines,
+}
+
+impl Kind {
+    /// Whether an array is accepted.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::List | Self::Lines)
+    }
+}
+
+/// What holds when a variable is unset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Default {
+    /// Nothing: the feature is not used.
+    Nothing,
+    /// There is none, the variable must be set.
+    Required,
+    /// This value.
+    Value(&'static str),
+    /// Something that only a run can know, in words.
+    Derived(&'static str),
+}
+
+impl Variable {
+    const fn new(name: &'static str, kind: Kind, meaning: &'static str) -> Self {
+        let (default, example) = match kind {
+            Kind::Boolean => (Default::Nothing, "true"),
+            _ => (Default::Nothing, ""),
+        };
+        Self { name, spellings: &[], kind, default, meaning, example, secret: false, supported: true, harmless: &[] }
+    }
+
+    const fn later(name: &'static str, kind: Kind, meaning: &'static str) -> Self {
+        Self { supported: false, ..Self::new(name, kind, meaning) }
+    }
+
+    const fn or(self, spellings: &'static [&'static str]) -> Self {
+        Self { spellings, ..self }
+    }
+
+    const fn value(self, value: &'static str) -> Self {
+        Self { default: Default::Value(value), ..self }
+    }
+
+    const fn derived(self, words: &'static str) -> Self {
+        Self { default: Default::Derived(words), ..self }
+    }
+
+    const fn required(self) -> Self {
+        Self { default: Default::Required, ..self }
+    }
+
+    const fn like(self, example: &'static str) -> Self {
+        Self { example, ..self }
+    }
+
+    const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    const fn harmless(self, harmless: &'static [&'static str]) -> Self {
+        Self { harmless, ..self }
+    }
+
+    /// The name and the other spellings.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [self.name].into_iter().chain(self.spellings.iter().copied())
+    }
+}
+
+use Kind::{Boolean, Choice, Duration, Lines, List, Path, Size, Text};
+
+/// Every variable of the contract, in the order of the README.
+pub const VARIABLES: &[Variable] = &[
+    Variable::new("AWS_KEY", Text, "access key id").or(&["AWS_ACCESS_KEY_ID"]).derived("required for a push"),
+    Variable::new("AWS_SECRET", Text, "secret access key")
+        .or(&["AWS_SECRET_ACCESS_KEY"])
+        .derived("required for a push")
+        .secret(),
+    Variable::new("AWS_SESSION_TOKEN", Text, "session token, for temporary keys").secret(),
+    Variable::later("AWS_OIDC_ROLE_ARN", Text, "role to assume with the step's OIDC token; wins over keys"),
+    Variable::later("AWS_ROLE_ARN", Text, "second role, assumed with the credentials above"),
+    Variable::later("AWS_ROLE_EXTERNAL_ID", Text, "external id for the second role"),
+    Variable::later("AWS_ROLE_SESSION_NAME", Text, "session name for the second role")
+        .derived("`bitbucket-<repo>-<build>`"),
+    Variable::new("AWS_REGION", Text, "region")
+        .or(&["AWS_DEFAULT_REGION"])
+        .derived("the one in `IMAGE`")
+        .like("eu-central-1"),
+    Variable::later("ALLOWED_ACCOUNT_IDS", List, "refuse to run as any other account").derived("any"),
+    Variable::new(
+        "IMAGE",
+        List,
+        "repository: a full URI, or a bare name in the credentials' own account and `AWS_REGION`",
+    )
+    .or(&["IMAGE_NAME"])
+    .required()
+    .like("123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop"),
+    Variable::new("TAG", List, "list of tags")
+        .or(&["TAGS"])
+        .derived("branch, else tag, of the build, made a legal tag")
+        .like("v1.2.3"),
+    Variable::new("CONTEXT", Path, "build context folder").value("."),
+    Variable::new("DOCKERFILE", Path, "path from the working folder, as `docker build -f`")
+        .derived("`<CONTEXT>/Dockerfile`")
+        .like("docker/Dockerfile"),
+    Variable::new("TARGET", Text, "stage to build").derived("the last one"),
+    Variable::later("PLATFORM", List, "platforms to build for").derived("the engine's own"),
+    Variable::new(
+        "BUILD_ARGS",
+        Lines,
+        "list of `KEY=value`, newlines or an array; `KEY` alone takes the value from the environment",
+    )
+    .like("VERSION=1.2.3"),
+    Variable::new("LABELS", Lines, "list of `key=value`, newlines or an array").like("team=shop"),
+    Variable::new("NO_CACHE", Boolean, "build every step anew").value("false"),
+    Variable::new("PULL", Boolean, "look for newer base images").value("false"),
+    Variable::new("NETWORK", Text, "network of `RUN`: `default`, `none`, `host`, …").derived("the engine's default"),
+    Variable::new("ADD_HOSTS", Lines, "list of `name:address`, newlines or an array").like("db:10.0.0.1"),
+    Variable::new("SHM_SIZE", Size, "size of `/dev/shm`, as `64m`").derived("the engine's default").like("64m"),
+    Variable::new("ULIMITS", List, "list of `nofile=1024:2048`")
+        .derived("the engine's defaults")
+        .like("nofile=1024:2048"),
+    Variable::later("BUILD_SECRETS", Lines, "list of `id=x,env=VAR` or `id=x,src=path`"),
+    Variable::later("BUILD_CONTEXTS", List, "list of `name=path` or `name=docker-image://ref`"),
+    Variable::new(
+        "REGISTRY_LOGINS",
+        Lines,
+        "list of `host=…,username=…,password-env=VAR` for private base images, newlines or an array",
+    )
+    .like("host=docker.io,username=me,password-env=DOCKER_HUB_PASSWORD"),
+    Variable::later("BUILDER", List, "`auto`, `buildkit`, `classic`, or BuildKit addresses")
+        .value("auto")
+        .harmless(&["auto", "classic"]),
+    Variable::later("CACHE", Choice, "`auto` (image in ECR as cache source, inline cache written), `none`")
+        .value("auto")
+        .harmless(&["none"]),
+    Variable::later("CACHE_FROM", List, "list of further cache images"),
+    Variable::later("CREATE_REPOSITORY", Boolean, "create the repository when it is missing")
+        .value("false")
+        .harmless(&["false"]),
+    Variable::later("TAG_MUTABILITY", Choice, "wanted mutability of tags").derived("leave as is"),
+    Variable::later("TAG_MUTABILITY_EXCEPT", List, "tags under the opposite rule").derived("leave as is"),
+    Variable::later("SCAN_ON_PUSH", Boolean, "wanted scan on push").derived("leave as is"),
+    Variable::later("KMS_KEY", Text, "key of a repository to be created").derived("leave as is"),
+    Variable::later("LIFECYCLE_POLICY", Path, "wanted lifecycle policy").derived("leave as is"),
+    Variable::later("REPOSITORY_POLICY", Path, "wanted repository policy").derived("leave as is"),
+    Variable::later("REPOSITORY_TAGS", List, "wanted resource tags").derived("leave as is"),
+    Variable::later("RECONCILE_REPOSITORY", Boolean, "apply the wanted state to an existing repository")
+        .value("false")
+        .harmless(&["false"]),
+    Variable::later("IF_TAG_EXISTS", Choice, "`overwrite`, `skip` (all tags exist: no build), `fail`")
+        .value("overwrite")
+        .harmless(&["overwrite"]),
+    Variable::later("COMPRESSION", Choice, "`gzip` or `zstd`").value("gzip").harmless(&["gzip"]),
+    Variable::later("PUSH_MODE", Choice, "`auto`, `engine`, `direct`").value("auto").harmless(&["auto", "engine"]),
+    Variable::new("PUSH", Boolean, "`false`: build only").value("true"),
+    Variable::later("BUILD", Boolean, "`false`: push the image that is already in the engine")
+        .value("true")
+        .harmless(&["true"]),
+    Variable::later("INDEX_FROM", List, "list of digests or tags to join into one image index"),
+    Variable::later("SKIP_UNCHANGED", Text, "same inputs as an image in ECR: retag it, build nothing")
+        .value("false")
+        .harmless(&["false", "no", "off", "0"]),
+    Variable::later("SCAN_FAIL_ON", Choice, "wait for the scan; fail at this severity or above").derived("off"),
+    Variable::later("SCAN_TIMEOUT", Duration, "how long to wait for the scan").value("5m").harmless(&["5m"]),
+    Variable::later("SCAN_ON_MISSING", Choice, "what no result counts as").value("fail").harmless(&["fail"]),
+    Variable::later("DRY_RUN", Boolean, "print the plan and stop").value("false").harmless(&["false"]),
+    Variable::new("OUTPUT_DIR", Path, "where `image.env` and `result.json` go").value(".ecr-pipe"),
+    Variable::later("CODE_INSIGHTS", Boolean, "publish a report on the commit").value("true").harmless(&["false"]),
+    Variable::new("DEBUG", Boolean, "more log, still without secrets").value("false"),
+];
+
+/// A variable that other programs share, with what it does here.
+#[derive(Clone, Copy, Debug)]
+pub struct Honoured {
+    /// The name.
+    pub name: &'static str,
+    /// One line for the README.
+    pub meaning: &'static str,
+    /// A value that would be accepted, where not any is; for hints.
+    pub example: &'static str,
+}
+
+const fn honoured(name: &'static str, meaning: &'static str) -> Honoured {
+    Honoured { name, meaning, example: "" }
+}
+
+const fn honoured_like(name: &'static str, meaning: &'static str, example: &'static str) -> Honoured {
+    Honoured { name, meaning, example }
+}
+
+/// What is honoured besides the contract. The proxies are read in lower case too.
+pub const HONOURED: &[Honoured] = &[
+    honoured("DOCKER_HOST", "address of the engine: `unix://` or `tcp://`; Bitbucket sets it"),
+    honoured("DOCKER_TLS_VERIFY", "any value: TLS to the engine"),
+    honoured("DOCKER_CERT_PATH", "folder with `ca.pem`, `cert.pem` and `key.pem` for it"),
+    honoured_like("AWS_ENDPOINT_URL", "another address of the AWS API", "https://localhost:4566"),
+    honoured_like("AWS_ENDPOINT_URL_ECR", "another address of the ECR API", "https://localhost:4566"),
+    honoured("SSL_CERT_FILE", "certificates to trust instead of the built-in ones"),
+    honoured("AWS_CA_BUNDLE", "certificates to trust besides"),
+    honoured("HTTPS_PROXY", "proxy for `https://`"),
+    honoured("HTTP_PROXY", "proxy for `http://`"),
+    honoured("NO_PROXY", "hosts to reach without a proxy"),
+    honoured("NO_COLOR", "any value: a log without colours"),
+    honoured_like("SOURCE_DATE_EPOCH", "no file of the context is newer than this, in seconds", "1700000000"),
+];
+
+/// The variable with this name or spelling.
+#[must_use]
+pub fn variable(name: &str) -> Option<&'static Variable> {
+    VARIABLES.iter().find(|variable| variable.names().any(|spelling| spelling == name))
+}
+
+#[cfg(test)]
+mod tests;

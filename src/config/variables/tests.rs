@@ -1,0 +1,97 @@
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use super::*;
+
+/// The text between two lines of a file.
+fn between<'a>(text: &'a str, first: &str, last: Option<&str>) -> &'a str {
+    let start = text.find(first).map_or(text.len(), |start| start + first.len());
+    let end = last.and_then(|last| text[start..].find(last)).map_or(text.len(), |length| start + length);
+    text[start..end].trim()
+}
+
+fn readme_table() -> String {
+    let mut table = "| variable | meaning | default |\n| --- | --- | --- |\n".to_owned();
+    for variable in VARIABLES.iter().filter(|variable| variable.supported) {
+        let names: Vec<String> = variable.names().map(|name| format!("`{name}`")).collect();
+        let default = match variable.default {
+            Default::Nothing => String::new(),
+            Default::Required => "required".to_owned(),
+            Default::Value(value) => format!("`{value}`"),
+            Default::Derived(words) => words.to_owned(),
+        };
+        let line = format!("| {} | {} | {default} |\n", names.join(" / "), variable.meaning);
+        table.push_str(&line.replace("|  |", "| |"));
+    }
+    table.trim_end().to_owned()
+}
+
+fn honoured_table() -> String {
+    let lines = HONOURED.iter().map(|honoured| format!("\n| `{}` | {} |", honoured.name, honoured.meaning));
+    "| variable | meaning |\n| --- | --- |".chars().chain(lines.collect::<String>().chars()).collect()
+}
+
+fn pipe_yml_variables() -> String {
+    let mut list = String::new();
+    for variable in VARIABLES.iter().filter(|variable| variable.supported) {
+        let _ = writeln!(list, "  - name: {}", variable.name);
+        if let Default::Value(value) = variable.default {
+            let _ = writeln!(list, "    default: '{value}'");
+        }
+    }
+    list.trim().to_owned()
+}
+
+#[test]
+fn the_readme_has_the_table_of_variables() {
+    let readme = include_str!("../../../README.md");
+    let found = between(readme, "## Variables\n", Some("\n#"));
+    let expected = readme_table();
+    assert!(found == expected, "put this under `## Variables` of README.md:\n{expected}\n\nfound:\n{found}");
+}
+
+#[test]
+fn the_readme_has_the_table_of_what_is_honoured() {
+    let readme = include_str!("../../../README.md");
+    let found = between(readme, "### Also honoured\n", Some("\n#"));
+    let expected = honoured_table();
+    assert!(
+        found.starts_with(&expected),
+        "put this under `### Also honoured` of README.md:\n{expected}\n\nfound:\n{found}"
+    );
+}
+
+#[test]
+fn the_pipe_definition_lists_the_variables() {
+    let pipe = include_str!("../../../pipe.yml");
+    let found = between(pipe, "\nvariables:\n", None);
+    let expected = pipe_yml_variables();
+    assert!(found == expected, "put this under `variables:` of pipe.yml:\n  {expected}\n\nfound:\n  {found}");
+}
+
+#[test]
+fn the_pipe_definition_names_the_version_of_the_crate() {
+    let image = format!("\nimage: ecr-pipe/ecr-pipe:{}\n", env!("CARGO_PKG_VERSION"));
+    assert!(include_str!("../../../pipe.yml").contains(&image), "pipe.yml lacks the line `{}`", image.trim());
+}
+
+#[test]
+fn no_two_variables_share_a_name() {
+    let mut seen = HashSet::new();
+    let shared = HONOURED.iter().map(|honoured| honoured.name);
+    for name in VARIABLES.iter().flat_map(Variable::names).chain(shared) {
+        assert!(seen.insert(name), "{name}");
+    }
+}
+
+#[test]
+fn a_default_of_a_later_variable_that_is_not_harmless_is_known() {
+    // The defaults of later versions which ask for something that this one does not do.
+    let asking: Vec<&str> = VARIABLES
+        .iter()
+        .filter(|variable| !variable.supported)
+        .filter(|variable| matches!(variable.default, Default::Value(value) if !variable.harmless.contains(&value)))
+        .map(|variable| variable.name)
+        .collect();
+    assert_eq!(asking, ["CACHE", "CODE_INSIGHTS"]);
+}
