@@ -95,6 +95,14 @@ fn arguments(raw: &Raw, environment: &Environment, findings: &mut Findings) -> V
             continue;
         }
         let shown = if is_name(key) && key.len() <= 40 { format!("`{key}`") } else { format!("entry {number}") };
+        if value.is_none() && environment.not_utf8().any(|name| name == key) {
+            findings.value(
+                "BUILD_ARGS",
+                format!("{shown} takes its value from the environment, where it is not UTF-8"),
+                None,
+            );
+            continue;
+        }
         let Some(value) = value.or_else(|| environment.verbatim(key)) else {
             findings.warn(
                 format!("{shown} of `BUILD_ARGS` is left out: it has no value and the environment has none either"),

@@ -14,7 +14,9 @@ const TLS_PORT: u16 = 2376;
 
 const ACCEPTED: &str = "expected `unix://<path>` or `tcp://<host>:<port>` (`http://` and `https://` are accepted too)";
 
-/// The address; docker's default when it is unset or not accepted.
+/// The address; docker's default when it is unset or not accepted. A socket is used without TLS, whatever the companions
+/// say; a certificate folder alone turns TLS on, as in docker's Go client (moby/client, `WithTLSClientConfigFromEnv`), and
+/// the engine's certificate is always verified.
 pub(super) fn read(raw: &Raw, findings: &mut Findings) -> EngineAddress {
     let shared = &raw.shared;
     let default = EngineAddress::Unix(PathBuf::from(SOCKET));

@@ -104,6 +104,9 @@ fn registry_host(text: &str) -> Result<String, Fault> {
     if DOCKER_HUB.contains(&text) {
         return Ok("docker.io".to_owned());
     }
+    if text.contains('@') {
+        return Err("has a host with an `@`, expected a host name with or without a port".to_owned().into());
+    }
     if let Some((scheme, rest)) = text.split_once("://") {
         return Err(
             format!("has a host with `{}://`, expected `{}`", scheme.escape_debug(), rest.escape_debug()).into()

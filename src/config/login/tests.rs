@@ -69,6 +69,7 @@ fn a_password_given_in_the_wrong_place_is_never_quoted() {
         "host=docker.io,username=me,password-env=hunter3",
         "host=docker.io,username=me,hunter3",
         "host=docker.io,username=me,password-env=HUB_PASSWORD,hunter3",
+        "host=https://me:hunter3@docker.io,username=me,password-env=HUB_PASSWORD",
         "hunter3",
     ] {
         let text = fault(entry);

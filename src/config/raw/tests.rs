@@ -26,7 +26,7 @@ fn an_empty_spelling_gives_way_to_the_other() {
 #[test]
 fn lists_split_on_newlines_commas_and_spaces() {
     let tags = config(&[("TAG", " a,b c\n\td,,\r\n")]).tags;
-    assert_eq!(tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+    assert_eq!(tags.iter().map(crate::image::Tag::as_str).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 
 use super::*;
 use crate::error::{ExitCode, exit_code};
@@ -213,7 +213,7 @@ fn everything_that_must_be_masked_is_among_the_secrets() {
         ("BUILD_ARGS_2", "SSH_KEY=-----BEGIN-----\nc2VjcmV0\n-----END-----"),
     ]);
     let secrets = config.secrets();
-    let secrets: Vec<&str> = secrets.iter().map(|secret| secret.expose_secret()).collect();
+    let secrets: Vec<&str> = secrets.iter().map(ExposeSecret::expose_secret).collect();
     for secret in [
         LEAST[1].1,
         "session-token",
