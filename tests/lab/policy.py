@@ -1,0 +1,110 @@
+"""What ECR enforces and ministack does not know: tags that may not move, with exclusions; blob mounting, off unless the
+account asked for it; and answers to calls that ministack does not have."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import re
+
+import ecr
+import layout
+import rules
+import wire
+
+Answer = tuple[wire.Head, bytes]
+
+filters: dict[tuple[str, str], list[dict]] = {}  # (region, repository) -> exclusion filters
+settings: dict[tuple[str, str], str] = {}  # (region, setting) -> value
+
+
+def failure(kind: str, message: str) -> Answer:
+    return wire.answer(400, {"Content-Type": "application/x-amz-json-1.1"}, {"__type": kind, "message": message})
+
+
+async def intercept(site: dict[str, str], request: rules.Request, head: wire.Head, sent: bytes | None) -> Answer | None:
+    """An answer without asking ministack, or None. May change the request's head."""
+    region = site["region"]
+    if site["kind"] == "ecr-api":
+        return await api(region, request.target, json.loads(sent or b"{}"))
+    if site["kind"] != "ecr-registry":
+        return None
+    if request.method == "POST" and "mount=" in request.path and settings.get((region, "BLOB_MOUNTING")) != "ENABLED":
+        head.first = re.sub(r"\?\S*", "", head.first, count=1)  # ECR then begins an ordinary upload
+    match = re.fullmatch(r"/v2/(.+)/manifests/([^:?]+)", request.path)
+    if request.method == "PUT" and match and await frozen(region, match[1], match[2]):
+        # The same image again is refused too, as ECR does here.
+        text = f"The image tag '{match[2]}' already exists in the '{match[1]}' repository and cannot be overwritten because the tag is immutable."
+        return wire.answer(400, {}, {"errors": [{"code": "TAG_INVALID", "message": text}]})
+    return None
+
+
+async def api(region: str, target: str, body: dict) -> Answer | None:
+    name, tag = body.get("repositoryName", ""), body.get("imageTag")
+    if target == "PutImage" and tag and (now := await digest(region, name, tag)):
+        new = body.get("imageDigest") or "sha256:" + hashlib.sha256(body.get("imageManifest", "").encode()).hexdigest()
+        if now == new:
+            return failure("ImageAlreadyExistsException", f"Image with digest '{new}' and tag '{tag}' already exists in the "
+                           f"repository with name '{name}' in registry with id '{layout.ACCOUNT}'")
+        if await frozen(region, name, tag):
+            return failure("ImageTagAlreadyExistsException", f"The image tag '{tag}' already exists in the '{name}' repository "
+                           "and cannot be overwritten because the tag is immutable.")
+    if target == "PutAccountSetting":
+        settings[region, body["name"]] = body["value"]
+    if target in ("PutAccountSetting", "GetAccountSetting"):
+        return wire.answer(200, {}, {"name": body["name"], "value": settings.get((region, body["name"]), "DISABLED")})
+    if target == "DescribeRepositoryCreationTemplates":
+        return wire.answer(200, {}, {"registryId": layout.ACCOUNT, "repositoryCreationTemplates": []})
+    if target == "DescribeImageScanFindings":
+        image = json.dumps(body.get("imageId", {}))
+        return failure("ScanNotFoundException", f"Image scan does not exist for the image with '{image}' in the repository "
+                       f"with name '{name}' in the registry with id '{layout.ACCOUNT}'")
+    return None
+
+
+async def learn(site: dict[str, str], request: rules.Request, sent: bytes | None, content: bytes) -> bytes:
+    """Keeps the exclusion filters that ministack drops and puts them into its answers; mends sizes."""
+    region = site["region"]
+    if request.target in ("CreateRepository", "PutImageTagMutability"):
+        body = json.loads(sent or b"{}")
+        filters[region, body.get("repositoryName", "")] = body.get("imageTagMutabilityExclusionFilters", [])
+        if request.target == "PutImageTagMutability":
+            return json.dumps({**json.loads(content), "imageTagMutabilityExclusionFilters": filters[region, body["repositoryName"]]}).encode()
+    if request.target in ("CreateRepository", "DescribeRepositories"):
+        found = json.loads(content)
+        for each in [found["repository"]] if "repository" in found else found["repositories"]:
+            if kept := filters.get((region, each["repositoryName"])):
+                each["imageTagMutabilityExclusionFilters"] = kept
+        return json.dumps(found).encode()
+    if request.target == "DescribeImages":
+        found = json.loads(content)
+        for each in found["imageDetails"]:
+            each["imageSizeInBytes"] = await size(region, each) or each.get("imageSizeInBytes", 0)
+        return json.dumps(found).encode()
+    return content
+
+
+async def size(region: str, image: dict) -> int:
+    """Of layers and configuration, where ministack counts the manifest only."""
+    wanted = {"repositoryName": image["repositoryName"], "imageIds": [{"imageDigest": image["imageDigest"]}]}
+    for each in (await ecr.call(region, "BatchGetImage", wanted))["body"].get("images", []):
+        manifest = json.loads(each["imageManifest"])
+        return sum(part.get("size", 0) for part in [manifest.get("config", {}), *manifest.get("layers", [])])
+    return 0
+
+
+async def frozen(region: str, name: str, tag: str) -> bool:
+    """Whether the tag exists and may not move. An exclusion filter names tags under the opposite rule."""
+    answer = await ecr.call(region, "DescribeRepositories", {"repositoryNames": [name]})
+    if answer["status"] != 200 or not await digest(region, name, tag):
+        return False
+    mode = answer["body"]["repositories"][0]["imageTagMutability"]
+    excluded = any(fnmatch.fnmatchcase(tag, each["filter"]) for each in filters.get((region, name), []))
+    return mode.startswith("IMMUTABLE") != (excluded and mode.endswith("_WITH_EXCLUSION"))
+
+
+async def digest(region: str, name: str, tag: str) -> str | None:
+    answer = await ecr.call(region, "BatchGetImage", {"repositoryName": name, "imageIds": [{"imageTag": tag}]})
+    images = answer["body"].get("images", [])
+    return images[0]["imageId"]["imageDigest"] if images else None
