@@ -9,8 +9,6 @@ pub mod engine;
 pub mod error;
 pub mod image;
 pub mod net;
-pub mod plan;
 pub mod progress;
 pub mod registry;
 pub mod report;
-pub mod run;

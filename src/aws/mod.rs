@@ -1,1 +1,11 @@
-//! To be written.
+//! Amazon ECR's API: the authorisation token, and the state of a repository.
+
+mod ecr;
+mod error;
+mod mutability;
+mod token;
+
+pub use ecr::{Ecr, Endpoint};
+pub use error::{Action, Error};
+pub use mutability::Mutability;
+pub use token::{Token, TokenSource};

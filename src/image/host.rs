@@ -55,6 +55,13 @@ impl EcrHost {
         &self.region
     }
 
+    /// The ARN of a repository in this registry, as a policy names it.
+    #[must_use]
+    pub fn arn(&self, name: &super::RepositoryName) -> String {
+        let partition = Partition::of(&self.region).id;
+        format!("arn:{partition}:ecr:{}:{}:repository/{name}", self.region, self.account)
+    }
+
     /// Whether this is a FIPS end point.
     #[must_use]
     pub fn is_fips(&self) -> bool {

@@ -5,6 +5,8 @@
 /// Source: the image patterns of the kubelet's ECR credential provider and botocore's `partitions.json`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Partition {
+    /// What an ARN has after `arn:`.
+    pub(super) id: &'static str,
     /// How the names of its regions begin.
     region_prefix: &'static str,
     /// After `<account>.dkr.ecr.<region>.`
@@ -14,26 +16,28 @@ pub(super) struct Partition {
 }
 
 const fn partition(
+    id: &'static str,
     region_prefix: &'static str,
     suffix: &'static str,
     dual_stack_suffix: Option<&'static str>,
 ) -> Partition {
-    Partition { region_prefix, suffix, dual_stack_suffix }
+    Partition { id, region_prefix, suffix, dual_stack_suffix }
 }
 
-/// aws-cn, aws-eusc, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f.
-const SPECIAL: [Partition; 6] = [
-    partition("cn-", "amazonaws.com.cn", Some("on.amazonwebservices.com.cn")),
+/// Those whose regions have a prefix of their own.
+const SPECIAL: [Partition; 7] = [
+    partition("aws-us-gov", "us-gov-", "amazonaws.com", Some("on.aws")),
+    partition("aws-cn", "cn-", "amazonaws.com.cn", Some("on.amazonwebservices.com.cn")),
     // Its dual-stack suffix is that of other services there (Public Suffix List); the kubelet does not list it.
-    partition("eusc-", "amazonaws.eu", Some("on.amazonwebservices.eu")),
-    partition("us-iso-", "c2s.ic.gov", None),
-    partition("us-isob-", "sc2s.sgov.gov", None),
-    partition("eu-isoe-", "cloud.adc-e.uk", None),
-    partition("us-isof-", "csp.hci.ic.gov", None),
+    partition("aws-eusc", "eusc-", "amazonaws.eu", Some("on.amazonwebservices.eu")),
+    partition("aws-iso", "us-iso-", "c2s.ic.gov", None),
+    partition("aws-iso-b", "us-isob-", "sc2s.sgov.gov", None),
+    partition("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", None),
+    partition("aws-iso-f", "us-isof-", "csp.hci.ic.gov", None),
 ];
 
-/// aws and aws-us-gov, and any region of a partition that is not known yet.
-const COMMERCIAL: Partition = partition("", "amazonaws.com", Some("on.aws"));
+/// All others, and any region of a partition that is not known yet.
+const COMMERCIAL: Partition = partition("aws", "", "amazonaws.com", Some("on.aws"));
 
 impl Partition {
     /// The partition that a region belongs to.

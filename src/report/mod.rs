@@ -1,1 +1,64 @@
-//! To be written.
+//! What a run leaves: `image.env`, `result.json`, the variables of later steps, and one line on stdout.
+//!
+//! All of it is written only after the registry confirmed the digest.
+
+mod env;
+mod folder;
+mod json;
+mod later_steps;
+
+pub use folder::{Error, Folder};
+pub use later_steps::append as append_for_later_steps;
+
+use crate::config::Bitbucket;
+use crate::image::{Digest, Repository, Tag};
+
+/// What was pushed, as the registry confirmed it.
+#[derive(Clone, Debug)]
+pub struct Outcome<'a> {
+    /// The repository.
+    pub repository: &'a Repository,
+    /// The digest that every tag names now.
+    pub digest: &'a Digest,
+    /// The media type of the manifest.
+    pub media_type: &'a str,
+    /// The tags in the order of `TAG`, each with what it named before.
+    pub tags: &'a [(Tag, Option<Digest>)],
+    /// The engine's id of the image, which is the digest of its configuration.
+    pub image_id: &'a str,
+    /// The bytes of all layers as the registry keeps them.
+    pub image_bytes: Option<u64>,
+    /// Where the build came from.
+    pub bitbucket: &'a Bitbucket,
+    /// The engine's version.
+    pub engine: &'a str,
+    /// When the run ended, RFC 3339.
+    pub finished_at: &'a str,
+    /// How long its parts took.
+    pub took: Took,
+}
+
+/// How long the parts of a run took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Took {
+    /// The checks.
+    pub checks: std::time::Duration,
+    /// The build, context included.
+    pub build: std::time::Duration,
+    /// The push of all tags.
+    pub push: std::time::Duration,
+}
+
+/// The four variables that a later command or step can read.
+fn variables(outcome: &Outcome<'_>) -> [(&'static str, String); 4] {
+    let tags: Vec<&str> = outcome.tags.iter().map(|(tag, _)| tag.as_str()).collect();
+    [
+        ("IMAGE_URI", outcome.repository.at(outcome.digest)),
+        ("IMAGE_DIGEST", outcome.digest.to_string()),
+        ("IMAGE_TAG", tags.first().copied().unwrap_or_default().to_owned()),
+        ("IMAGE_TAGS", tags.join(" ")),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! The client of ECR's API. Everything it knows is given to it: it reads no environment, no profile, no metadata service.
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesError;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use secrecy::ExposeSecret as _;
+
+use super::error::Call;
+use super::{Action, Error, Mutability, Token};
+use crate::config::Keys;
+use crate::image::{EcrHost, RepositoryName};
+use crate::net::CONNECT_TIMEOUT;
+
+/// One call with all its retries: a fault of AWS may last some seconds, a user waits no longer.
+const OPERATION_TIMEOUT: Duration = Duration::from_mins(1);
+/// One try of a call.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+const ATTEMPTS: u32 = 5;
+
+/// Which end point of the API is spoken to.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The region.
+    pub region: String,
+    /// Whether the registry's host is a FIPS one: then the API is too.
+    pub fips: bool,
+    /// Whether the registry's host is a dual-stack one: then the API is too.
+    pub dual_stack: bool,
+    /// `AWS_ENDPOINT_URL_ECR` or `AWS_ENDPOINT_URL`: in place of the region's own.
+    pub url: Option<String>,
+}
+
+/// ECR's API in one region, with one key.
+#[derive(Clone, Debug)]
+pub struct Ecr {
+    client: aws_sdk_ecr::Client,
+    endpoint: Endpoint,
+}
+
+impl Ecr {
+    /// Nothing is sent yet.
+    #[must_use]
+    pub fn new(keys: &Keys, endpoint: Endpoint, http: SharedHttpClient) -> Self {
+        let token = keys.session_token.as_ref().map(|token| token.expose_secret().to_owned());
+        let credentials = Credentials::new(&keys.id, keys.secret.expose_secret(), token, None, "variables");
+        let mut builder = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(endpoint.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http)
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(OPERATION_TIMEOUT)
+                    .build(),
+            )
+            .use_fips(endpoint.fips)
+            .use_dual_stack(endpoint.dual_stack);
+        builder.set_endpoint_url(endpoint.url.clone());
+        Self { client: aws_sdk_ecr::Client::new(&builder.build()), endpoint }
+    }
+
+    /// An authorisation token (`GetAuthorizationToken`).
+    ///
+    /// # Errors
+    /// Credentials that are refused, a permission that is lacking, an API that cannot be reached.
+    pub async fn token(&self) -> Result<Token, Error> {
+        let action = Action::GetAuthorizationToken;
+        let answer = self.client.get_authorization_token().send().await;
+        let answer = answer.map_err(|error| Error::of(self.call(action, "*".to_owned()), &error))?;
+        let data = answer.authorization_data().first();
+        data.and_then(|data| {
+            let expires = data.expires_at().and_then(|at| SystemTime::try_from(*at).ok());
+            Token::parse(data.authorization_token()?, data.proxy_endpoint()?, expires, SystemTime::now())
+        })
+        .ok_or_else(|| Error::Unreadable { action, reason: "no token in it".to_owned() })
+    }
+
+    /// The tag policy of a repository (`DescribeRepositories`).
+    ///
+    /// # Errors
+    /// No such repository, a permission that is lacking ([`Error::is_denied`]), an API that cannot be reached.
+    pub async fn mutability(&self, host: &EcrHost, name: &RepositoryName) -> Result<Mutability, Error> {
+        let action = Action::DescribeRepositories;
+        let sent = self
+            .client
+            .describe_repositories()
+            .registry_id(host.account())
+            .repository_names(name.as_str())
+            .send()
+            .await;
+        let answer = sent.map_err(|error| match error.as_service_error() {
+            Some(DescribeRepositoriesError::RepositoryNotFoundException(_)) => Error::NoRepository {
+                name: name.clone(),
+                account: host.account().to_owned(),
+                region: host.region().to_owned(),
+            },
+            _ => Error::of(self.call(action, host.arn(name)), &error),
+        })?;
+        let found = answer.repositories().first().map(Mutability::of);
+        found.ok_or_else(|| Error::Unreadable { action, reason: "no repository in it".to_owned() })
+    }
+
+    fn call(&self, action: Action, resource: String) -> Call<'_> {
+        let endpoint = self.endpoint.url.as_deref().unwrap_or(&self.endpoint.region);
+        Call { action, endpoint, resource }
+    }
+}
+
+impl Endpoint {
+    /// The end point that belongs to a registry host.
+    #[must_use]
+    pub fn of(host: &EcrHost, url: Option<String>) -> Self {
+        Self { region: host.region().to_owned(), fips: host.is_fips(), dual_stack: host.is_dual_stack(), url }
+    }
+}

@@ -1,0 +1,281 @@
+//! What the AWS API refuses, told apart by error codes.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_ecr::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ecr::operation::RequestId;
+use aws_sdk_ecr::primitives::{DateTime, DateTimeFormat};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use crate::error::{ExitCode, Explain};
+use crate::image::RepositoryName;
+
+/// Signatures are refused when the clocks differ by more than 5 minutes (AWS General Reference, "Signature Version 4").
+const SKEW: Duration = Duration::from_mins(5);
+
+/// What was asked of AWS, named as the IAM action that it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `ecr:GetAuthorizationToken`
+    GetAuthorizationToken,
+    /// `ecr:DescribeRepositories`
+    DescribeRepositories,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GetAuthorizationToken => "ecr:GetAuthorizationToken",
+            Self::DescribeRepositories => "ecr:DescribeRepositories",
+        })
+    }
+}
+
+/// What AWS refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The access key id is unknown.
+    #[error("AWS does not know the access key in `AWS_KEY`{0}")]
+    UnknownKey(Request),
+    /// The secret does not belong to the key.
+    #[error("AWS refuses the signature: `AWS_SECRET` does not belong to `AWS_KEY`{0}")]
+    WrongSecret(Request),
+    /// Temporary credentials are over.
+    #[error("the session of `AWS_SESSION_TOKEN` has expired{0}")]
+    Expired(Request),
+    /// The clocks differ.
+    #[error("AWS refuses the signature: this machine's clock is {} {} AWS's", seconds(*.by), if *.ahead { "ahead of" } else { "behind" })]
+    ClockSkew {
+        /// By how much.
+        by: Duration,
+        /// Whether ours is the later.
+        ahead: bool,
+    },
+    /// The key may not do this.
+    #[error("the key may not do `{action}` on `{resource}`{request}")]
+    Denied {
+        /// The IAM action.
+        action: Action,
+        /// An ARN, or `*`.
+        resource: String,
+        /// Which request it was.
+        request: Request,
+    },
+    /// There is no such repository.
+    #[error("repository `{name}` does not exist in account {account}, region {region}")]
+    NoRepository {
+        /// The repository.
+        name: RepositoryName,
+        /// The account.
+        account: String,
+        /// The region.
+        region: String,
+    },
+    /// AWS asks to slow down, or has a fault of its own, and went on so through all retries.
+    #[error("AWS answered {code} to `{action}` again and again{request}")]
+    Unavailable {
+        /// What was asked.
+        action: Action,
+        /// The error code.
+        code: String,
+        /// Which request it was.
+        request: Request,
+    },
+    /// AWS cannot be reached.
+    #[error("cannot reach {endpoint}: {reason}")]
+    Unreachable {
+        /// The address, as far as it is known.
+        endpoint: String,
+        /// What the connection said.
+        reason: String,
+        /// Whether the certificate is the reason.
+        certificate: bool,
+    },
+    /// An answer that is none of the API's.
+    #[error("AWS answered `{action}` with something that is no answer of its API: {reason}")]
+    Unreadable {
+        /// What was asked.
+        action: Action,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Any other error code.
+    #[error("AWS refused `{action}` with {code}: {text}{request}")]
+    Refused {
+        /// What was asked.
+        action: Action,
+        /// The error code.
+        code: String,
+        /// AWS's own words.
+        text: String,
+        /// Which request it was.
+        request: Request,
+    },
+}
+
+/// AWS's id of a request, which its support asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request(Option<String>);
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |id| write!(f, " (request {id})"))
+    }
+}
+
+fn seconds(span: Duration) -> String {
+    match span.as_secs() {
+        seconds if seconds >= 120 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
+
+/// Where a call went, for messages.
+pub(super) struct Call<'a> {
+    pub(super) action: Action,
+    pub(super) endpoint: &'a str,
+    pub(super) resource: String,
+}
+
+impl Error {
+    /// Tells a failed call apart.
+    pub(super) fn of<E>(call: Call<'_>, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let Call { action, endpoint, resource } = call;
+        let answer = match error {
+            SdkError::ServiceError(answer) => answer,
+            SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => {
+                return Self::unreachable(endpoint, &DisplayErrorContext(error).to_string());
+            }
+            _ => return Self::Unreadable { action, reason: innermost(error) },
+        };
+        let request = Request(answer.raw().request_id().map(str::to_owned));
+        let code = answer.err().code().unwrap_or("an unknown error").to_owned();
+        // <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html>
+        match code.as_str() {
+            "UnrecognizedClientException" | "InvalidClientTokenId" => Self::UnknownKey(request),
+            "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" | "RequestExpired" => {
+                skew(answer.raw(), SystemTime::now()).unwrap_or(Self::WrongSecret(request))
+            }
+            "ExpiredTokenException" | "ExpiredToken" => Self::Expired(request),
+            "AccessDeniedException" | "AccessDenied" | "NotAuthorized" => Self::Denied { action, resource, request },
+            "ThrottlingException"
+            | "Throttling"
+            | "TooManyRequestsException"
+            | "ServerException"
+            | "InternalFailure"
+            | "ServiceUnavailable" => Self::Unavailable { action, code, request },
+            _ if answer.raw().status().is_server_error() => {
+                Self::Unavailable { action, code: status(&code, answer.raw()), request }
+            }
+            _ => {
+                let text = answer.err().message().unwrap_or("no message").to_owned();
+                Self::Refused { action, code: status(&code, answer.raw()), text, request }
+            }
+        }
+    }
+
+    fn unreachable(endpoint: &str, chain: &str) -> Self {
+        // The connector gives no codes; rustls words a certificate problem in one way only.
+        let certificate = chain.contains("invalid peer certificate");
+        let reason = if certificate {
+            "its certificate is not signed by an authority that is trusted here".to_owned()
+        } else if chain.contains("failed to lookup address") || chain.contains("dns error") {
+            "its name is not known".to_owned()
+        } else if chain.contains("Connection refused") {
+            "connection refused".to_owned()
+        } else if chain.contains("timeout") || chain.contains("timed out") {
+            "no answer in time".to_owned()
+        } else if chain.contains("proxy") || chain.contains("tunnel") {
+            "the proxy did not make the connection".to_owned()
+        } else {
+            "the connection failed".to_owned()
+        };
+        Self::Unreachable { endpoint: endpoint.to_owned(), reason, certificate }
+    }
+
+    /// Whether a permission is lacking: for what is optional, this is a warning.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied { .. })
+    }
+}
+
+/// A code that the answer does not have is replaced by its status.
+fn status(code: &str, raw: &HttpResponse) -> String {
+    if code == "an unknown error" { format!("HTTP {}", raw.status().as_u16()) } else { code.to_owned() }
+}
+
+/// The error at the end of the chain: the ones before it say only "service error" or "response error".
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+/// A refused signature is one of the clock when AWS's `Date` says so.
+fn skew(raw: &HttpResponse, now: SystemTime) -> Option<Error> {
+    let date = DateTime::from_str(raw.headers().get("date")?, DateTimeFormat::HttpDate).ok()?;
+    let theirs = SystemTime::try_from(date).ok()?;
+    let (by, ahead) = match now.duration_since(theirs) {
+        Ok(by) => (by, true),
+        Err(error) => (error.duration(), false),
+    };
+    (by > SKEW).then_some(Error::ClockSkew { by, ahead })
+}
+
+impl Explain for Error {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NoRepository { .. } => ExitCode::Repository,
+            Self::UnknownKey(_)
+            | Self::WrongSecret(_)
+            | Self::Expired(_)
+            | Self::ClockSkew { .. }
+            | Self::Denied { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. }
+            | Self::Unreadable { .. }
+            | Self::Refused { .. } => ExitCode::Credentials,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::UnknownKey(_) => {
+                "check that the key is active in IAM, and belongs to this partition of AWS".to_owned()
+            }
+            Self::WrongSecret(_) => {
+                "copy the secret again; a line break or a space within it breaks it as well".to_owned()
+            }
+            Self::Expired(_) => {
+                "get new session credentials just before the step, or use a key that does not expire".to_owned()
+            }
+            Self::ClockSkew { .. } => "set the clock of the machine that runs the step".to_owned(),
+            Self::Denied { action, resource, .. } => format!(
+                "allow it in the key's policy: {{\"Effect\": \"Allow\", \"Action\": \"{action}\", \"Resource\": \"{resource}\"}}"
+            ),
+            Self::NoRepository { name, region, .. } => {
+                format!(
+                    "create it with `aws ecr create-repository --repository-name {name} --region {region}`, or correct `IMAGE`"
+                )
+            }
+            Self::Unavailable { .. } => "run the step again in a few minutes".to_owned(),
+            Self::Unreachable { certificate: true, .. } => {
+                "if a proxy inspects TLS here, name its certificate in `AWS_CA_BUNDLE`".to_owned()
+            }
+            Self::Unreachable { certificate: false, .. } => {
+                "check `AWS_REGION` (or the region in `IMAGE`), `HTTPS_PROXY` and the network of the step".to_owned()
+            }
+            Self::Unreadable { .. } => {
+                "check `AWS_ENDPOINT_URL` and `HTTPS_PROXY`: something else may answer there".to_owned()
+            }
+            Self::Refused { .. } => "see the ECR API reference for this code".to_owned(),
+        })
+    }
+}
