@@ -1,0 +1,237 @@
+//! The stream of the classic builder (moby `builder/dockerfile/`), sorted and made into events.
+//!
+//! The engine words its own lines one chunk each, and a step's output in chunks of whatever size came; so a chunk is the
+//! engine's only if all of it is. A build step can print such a chunk itself. That may spoil its own log, no more: numbers
+//! of steps must follow one another, and nothing is removed because of an id that was printed unless it is new.
+
+use std::time::Instant;
+
+use super::Event;
+use super::layers::{Layers, State};
+
+/// What one chunk of text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunk<'a> {
+    /// `Step 3/9 : RUN make`
+    Step {
+        /// From 1.
+        number: usize,
+        /// How many there are.
+        total: usize,
+        /// What stands in the Dockerfile.
+        instruction: &'a str,
+    },
+    /// ` ---> Using cache`
+    Cached,
+    /// ` ---> Running in 151d357ae2d6`: a container was made.
+    Running(&'a str),
+    /// `Removing intermediate container …` (20.10), ` ---> Removed intermediate container …` (since 23.0)
+    Removed,
+    /// ` ---> 0cdbf38007b9`: the image after a step.
+    Image(&'a str),
+    /// `Successfully built 0cdbf38007b9`
+    Built(&'a str),
+    /// `[Warning] One or more build-args [X] were not consumed`
+    Warning(&'a str),
+    /// Anything else: what the step printed.
+    Output(&'a str),
+}
+
+/// Sorts a chunk of text.
+#[must_use]
+pub fn sort(text: &str) -> Chunk<'_> {
+    if let Some(step) = step(text) {
+        return step;
+    }
+    let Some(line) = text.strip_suffix('\n') else { return Chunk::Output(text) };
+    let arrow = line.strip_prefix(" ---> ");
+    if arrow == Some("Using cache") {
+        return Chunk::Cached;
+    }
+    if let Some(id) = arrow.filter(|id| is_short_id(id)) {
+        return Chunk::Image(id);
+    }
+    if let Some(id) = arrow.and_then(|rest| rest.strip_prefix("Running in ")).filter(|id| is_short_id(id)) {
+        return Chunk::Running(id);
+    }
+    let removed = arrow.and_then(|rest| rest.strip_prefix("Removed intermediate container "));
+    if removed.or_else(|| line.strip_prefix("Removing intermediate container ")).is_some_and(is_short_id) {
+        return Chunk::Removed;
+    }
+    if let Some(id) = line.strip_prefix("Successfully built ").filter(|id| is_short_id(id)) {
+        return Chunk::Built(id);
+    }
+    match arrow.unwrap_or(line).strip_prefix("[Warning] ") {
+        Some(warning) if !warning.contains('\n') => Chunk::Warning(warning),
+        _ => Chunk::Output(text),
+    }
+}
+
+fn step(text: &str) -> Option<Chunk<'_>> {
+    let (number, rest) = text.strip_prefix("Step ")?.split_once('/')?;
+    let (total, instruction) = rest.split_once(" : ")?;
+    Some(Chunk::Step { number: number.parse().ok()?, total: total.parse().ok()?, instruction })
+}
+
+fn is_short_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// A step of the Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// From 1.
+    pub number: usize,
+    /// How many there are.
+    pub total: usize,
+    /// What stands in the Dockerfile.
+    pub instruction: String,
+}
+
+/// Makes events of the stream.
+#[derive(Debug, Default)]
+pub struct Classic {
+    step: Option<Step>,
+    began: Option<Instant>,
+    cached: bool,
+    line_end_due: bool,
+    layers: Layers,
+}
+
+impl Classic {
+    /// At the start of a build.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The step that began last.
+    #[must_use]
+    pub fn step(&self) -> Option<&Step> {
+        self.step.as_ref()
+    }
+
+    /// Takes a chunk of text, the value of `stream`.
+    pub fn text(&mut self, text: &str, now: Instant) -> Vec<Event> {
+        let line_end_due = std::mem::take(&mut self.line_end_due);
+        match sort(text) {
+            Chunk::Output("\n") if line_end_due => Vec::new(),
+            Chunk::Step { number, total, instruction } if self.follows(number, total) => {
+                let mut events = self.finish(now);
+                self.step = Some(Step { number, total, instruction: instruction.to_owned() });
+                (self.began, self.cached, self.line_end_due) = (Some(now), false, true);
+                events.push(Event::StepStarted { number, total, instruction: instruction.to_owned() });
+                events
+            }
+            Chunk::Cached => {
+                self.cached = true;
+                Vec::new()
+            }
+            Chunk::Running(_) | Chunk::Removed | Chunk::Image(_) | Chunk::Built(_) => Vec::new(),
+            Chunk::Warning(text) => vec![warning(text)],
+            Chunk::Step { .. } | Chunk::Output(_) => vec![Event::StepOutput(text.to_owned())],
+        }
+    }
+
+    /// Takes a state of a layer, or what else the engine says when it pulls.
+    pub fn pull(&mut self, state: &State<'_>, now: Instant) -> Option<Event> {
+        let says_itself = state.status.starts_with("Pulling from ") || state.status.starts_with("Digest: ");
+        let line = if says_itself { Some(state.status.to_owned()) } else { self.layers.update(state, now) };
+        line.map(|line| Event::StepOutput(format!("{line}\n")))
+    }
+
+    /// The end of the last step, after which nothing comes.
+    pub fn finish(&mut self, now: Instant) -> Vec<Event> {
+        let cached = self.cached;
+        self.began.take().map(|began| Event::StepFinished { took: now - began, cached }).into_iter().collect()
+    }
+
+    /// The end of the last step by a failure.
+    pub fn fail(&mut self, exit_code: Option<i64>, now: Instant) -> Vec<Event> {
+        self.began.take().map(|began| Event::StepFailed { took: now - began, exit_code }).into_iter().collect()
+    }
+
+    fn follows(&self, number: usize, total: usize) -> bool {
+        match &self.step {
+            None => number == 1,
+            Some(last) => number == last.number + 1 && total == last.total,
+        }
+    }
+}
+
+fn warning(text: &str) -> Event {
+    // moby builder/dockerfile/buildargs.go
+    let unused = text.strip_prefix("One or more build-args [").and_then(|rest| rest.strip_suffix("] were not consumed"));
+    match unused {
+        Some(names) => Event::Warning {
+            message: format!("`BUILD_ARGS`: the Dockerfile has no `ARG` for {}", quoted(names)),
+            hint: Some("add `ARG` lines after `FROM`, or take the names out of `BUILD_ARGS`".to_owned()),
+        },
+        None => Event::Warning { message: text.to_owned(), hint: None },
+    }
+}
+
+fn quoted(names: &str) -> String {
+    names.split_whitespace().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_lines_of_both_generations_of_the_engine_are_known() {
+        assert_eq!(sort("Step 3/9 : RUN make"), Chunk::Step { number: 3, total: 9, instruction: "RUN make" });
+        assert_eq!(sort(" ---> Using cache\n"), Chunk::Cached);
+        assert_eq!(sort(" ---> Running in 151d357ae2d6\n"), Chunk::Running("151d357ae2d6"));
+        assert_eq!(sort("Removing intermediate container 151d357ae2d6\n"), Chunk::Removed);
+        assert_eq!(sort(" ---> Removed intermediate container d9b20437a917\n"), Chunk::Removed);
+        assert_eq!(sort(" ---> 0f28463a483f\n"), Chunk::Image("0f28463a483f"));
+        assert_eq!(sort("Successfully built 0cdbf38007b9\n"), Chunk::Built("0cdbf38007b9"));
+        assert_eq!(sort("[Warning] One\n"), Chunk::Warning("One"));
+        assert_eq!(sort(" ---> [Warning] The requested\n"), Chunk::Warning("The requested"));
+    }
+
+    #[test]
+    fn what_only_looks_alike_is_output() {
+        for text in [" ---> 0f28463a483f", "x ---> 0f28463a483f\n", " ---> 0F28463A483F\n", "Step x/9 : RUN", " ---> 0f28463a483f\nmore\n", "\n"] {
+            assert_eq!(sort(text), Chunk::Output(text));
+        }
+    }
+
+    #[test]
+    fn steps_begin_and_end_with_their_durations() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut classic = Classic::new();
+        let started = |number, instruction: &str| Event::StepStarted { number, total: 2, instruction: instruction.to_owned() };
+        assert_eq!(classic.text("Step 1/2 : FROM busybox", at(0)), [started(1, "FROM busybox")]);
+        assert_eq!(classic.text("\n", at(0)), []);
+        assert_eq!(classic.text(" ---> 057d0c1f1b34\n", at(1)), []);
+        let finished = Event::StepFinished { took: Duration::from_secs(2), cached: false };
+        assert_eq!(classic.text("Step 2/2 : RUN make", at(2)), [finished, started(2, "RUN make")]);
+        assert_eq!(classic.text("\n", at(2)), []);
+        assert_eq!(classic.text("\n", at(2)), [Event::StepOutput("\n".to_owned())]);
+        assert_eq!(classic.text("Step 1/1 : FROM x", at(2)), [Event::StepOutput("Step 1/1 : FROM x".to_owned())]);
+        assert_eq!(classic.fail(Some(17), at(5)), [Event::StepFailed { took: Duration::from_secs(3), exit_code: Some(17) }]);
+        assert_eq!(classic.finish(at(6)), []);
+    }
+
+    #[test]
+    fn a_cached_step_says_so_and_the_next_does_not() {
+        let now = Instant::now();
+        let mut classic = Classic::new();
+        classic.text("Step 1/2 : FROM busybox", now);
+        classic.text(" ---> Using cache\n", now);
+        assert_eq!(classic.text("Step 2/2 : RUN a", now)[0], Event::StepFinished { took: Duration::ZERO, cached: true });
+        assert_eq!(classic.finish(now), [Event::StepFinished { took: Duration::ZERO, cached: false }]);
+    }
+
+    #[test]
+    fn build_args_that_were_not_consumed_are_named() {
+        let Event::Warning { message, .. } = warning("One or more build-args [A B] were not consumed") else { panic!() };
+        assert_eq!(message, "`BUILD_ARGS`: the Dockerfile has no `ARG` for `A`, `B`");
+    }
+}
