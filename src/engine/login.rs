@@ -1,0 +1,92 @@
+//! Logins for registries, in the two headers by which the engine takes them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use hyper::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use crate::config::RegistryLogin;
+
+/// The key under which the engine looks for a Docker Hub login (moby `registry/config.go`, `IndexServer`).
+const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+
+/// Who one is to a registry.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The registry, with a port if it has one.
+    pub host: String,
+    /// The user name; `AWS` for ECR.
+    pub username: String,
+    /// The password or token.
+    pub password: SecretString,
+}
+
+impl From<&RegistryLogin> for Login {
+    fn from(login: &RegistryLogin) -> Self {
+        Self { host: login.host.clone(), username: login.username.clone(), password: login.password.clone() }
+    }
+}
+
+impl Login {
+    fn key(&self) -> &str {
+        match self.host.as_str() {
+            "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER_HUB,
+            host => host,
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({ "username": self.username, "password": self.password.expose_secret(), "serveraddress": self.key() })
+    }
+
+    /// The value of `X-Registry-Auth`.
+    pub(super) fn auth(&self) -> HeaderValue {
+        header(&self.json())
+    }
+}
+
+/// The value of `X-Registry-Config`.
+pub(super) fn config(logins: &[Login]) -> HeaderValue {
+    let all: serde_json::Map<_, _> = logins.iter().map(|login| (login.key().to_owned(), login.json())).collect();
+    header(&all.into())
+}
+
+/// In the URL-safe alphabet, which is what the engine decodes (moby `api/types/registry/authconfig.go`; bollard 0.21.1 takes
+/// the other, so that a password with `?`, `>` or `~` may not arrive).
+fn header(json: &serde_json::Value) -> HeaderValue {
+    let text = URL_SAFE.encode(json.to_string());
+    let mut value = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("e30="));
+    value.set_sensitive(true);
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn decoded(value: &HeaderValue) -> serde_json::Value {
+        serde_json::from_slice(&URL_SAFE.decode(value.as_bytes()).unwrap()).unwrap()
+    }
+
+    fn login(host: &str) -> Login {
+        Login { host: host.to_owned(), username: "user".to_owned(), password: "a?>~b".to_owned().into() }
+    }
+
+    #[test]
+    fn docker_hub_has_the_key_that_the_engine_looks_for() {
+        let all = decoded(&config(&[login("docker.io"), login("registry.lab.test:5000")]));
+        assert_eq!(all[DOCKER_HUB]["username"], "user");
+        assert_eq!(all["registry.lab.test:5000"]["password"], "a?>~b");
+    }
+
+    #[test]
+    fn a_login_is_never_printed() {
+        let login = login("docker.io");
+        assert!(!format!("{login:?} {:?}", login.auth()).contains("a?>~b"));
+        assert_eq!(format!("{:?}", login.auth()), "Sensitive");
+        assert_eq!(decoded(&login.auth())["serveraddress"], DOCKER_HUB);
+    }
+}

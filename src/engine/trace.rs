@@ -1,0 +1,156 @@
+//! What a build leaves in the engine while it runs, so that it can be taken out again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use bollard::query_parameters::{ListContainersOptions, ListImagesOptions};
+
+use super::{Engine, Error, ImageId};
+use crate::progress::classic::{Chunk, sort};
+
+/// What was in the engine before, and what this run has put there since.
+///
+/// It outlives the build's future, which is dropped to cancel the build.
+#[derive(Debug)]
+pub struct Trace {
+    pub(super) before: Before,
+    made: Mutex<Made>,
+}
+
+/// What was in the engine before the run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Before {
+    /// Ids of all images, intermediate ones too.
+    pub(super) images: HashSet<String>,
+    /// Which image had which name.
+    pub(super) names: HashMap<String, String>,
+    /// Ids of all containers.
+    pub(super) containers: HashSet<String>,
+}
+
+/// What this run has put into the engine, in order. Ids are short, as the stream has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Made {
+    /// Containers of steps.
+    pub(super) containers: Vec<String>,
+    /// Images after steps; of what was in the cache too, which is why [`Before`] is needed.
+    pub(super) images: Vec<String>,
+    /// Names of base images that were pulled.
+    pub(super) pulled: Vec<String>,
+    /// Names that were put on the image.
+    pub(super) names: Vec<String>,
+}
+
+impl Trace {
+    /// Of an engine that was empty.
+    #[cfg(test)]
+    pub(super) fn empty() -> Self {
+        Self { before: Before::default(), made: Mutex::default() }
+    }
+
+    /// What has been made so far.
+    pub(super) fn made(&self) -> Made {
+        self.lock().clone()
+    }
+
+    /// Notes what a chunk of the build's text tells of.
+    pub(super) fn text(&self, text: &str) {
+        match sort(text) {
+            Chunk::Running(id) => self.lock().containers.push(id.to_owned()),
+            Chunk::Image(id) | Chunk::Built(id) => {
+                let mut made = self.lock();
+                if !made.images.iter().any(|known| known == id) {
+                    made.images.push(id.to_owned());
+                }
+            }
+            Chunk::Step { .. } | Chunk::Cached | Chunk::Removed | Chunk::Warning(_) | Chunk::Output(_) => {}
+        }
+    }
+
+    /// Notes what a state of a pull tells of (moby `distribution/pull.go`, `writeStatus`).
+    pub(super) fn status(&self, status: &str) {
+        if let Some(name) = status.strip_prefix("Status: Downloaded newer image for ") {
+            self.lock().pulled.push(name.to_owned());
+        }
+    }
+
+    /// Notes a name that was put on an image.
+    pub(super) fn named(&self, name: &str) {
+        self.lock().names.push(name.to_owned());
+    }
+
+    /// Which image had the name before.
+    pub(super) fn named_before(&self, name: &str) -> Option<&str> {
+        self.before.names.get(name).map(String::as_str)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// Begins a trace: notes what is in the engine now.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not list its images or containers.
+    pub async fn trace(&self) -> Result<Trace, Error> {
+        let (images, containers) = tokio::join!(self.images(), self.containers());
+        let mut before = Before { containers: containers?.into_iter().collect(), ..Before::default() };
+        for image in images? {
+            for name in &image.names {
+                before.names.insert(name.clone(), image.id.as_str().to_owned());
+            }
+            before.images.insert(image.id.as_str().to_owned());
+        }
+        Ok(Trace { before, made: Mutex::default() })
+    }
+
+    /// All images, intermediate ones too.
+    pub(super) async fn images(&self) -> Result<Vec<Listed>, Error> {
+        let options = ListImagesOptions { all: true, ..ListImagesOptions::default() };
+        let images = self.docker.list_images(Some(options)).await.map_err(|error| self.refine("GET /images/json", error))?;
+        let listed = images.into_iter().map(|image| {
+            // An image without a name is listed as `<none>:<none>` by old engines.
+            let names = image.repo_tags.into_iter().filter(|name| !name.starts_with("<none>")).collect();
+            Listed { id: ImageId::new(image.id), parent: image.parent_id, names }
+        });
+        Ok(listed.collect())
+    }
+
+    /// The ids of all containers, ended ones too.
+    pub(super) async fn containers(&self) -> Result<Vec<String>, Error> {
+        let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
+        let list = self.docker.list_containers(Some(options)).await.map_err(|error| self.refine("GET /containers/json", error))?;
+        Ok(list.into_iter().filter_map(|container| container.id).collect())
+    }
+}
+
+/// One image of the engine.
+#[derive(Clone, Debug)]
+pub(super) struct Listed {
+    pub(super) id: ImageId,
+    /// The id of the image it was made from, or empty.
+    pub(super) parent: String,
+    pub(super) names: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_images_and_pulled_names_are_noted_once_and_in_order() {
+        let trace = Trace::empty();
+        for text in [" ---> 057d0c1f1b34\n", " ---> Running in 151d357ae2d6\n", " ---> 0f28463a483f\n", "Successfully built 0f28463a483f\n", "x\n"] {
+            trace.text(text);
+        }
+        trace.status("Status: Downloaded newer image for busybox:1.36");
+        trace.status("Status: Image is up to date for busybox:1.36");
+        let made = trace.made();
+        assert_eq!(made.containers, ["151d357ae2d6"]);
+        assert_eq!(made.images, ["057d0c1f1b34", "0f28463a483f"]);
+        assert_eq!(made.pulled, ["busybox:1.36"]);
+    }
+}
