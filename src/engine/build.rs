@@ -15,6 +15,7 @@ use hyper::{Method, Request};
 
 use super::connect::empty;
 use super::lines::{Line, LineStream};
+use super::trace::Notes;
 use super::transport::Body;
 use super::{BuildError, Engine, Error, Login, Trace, denial, login, query};
 use crate::config::Build;
@@ -70,8 +71,8 @@ impl fmt::Display for ImageId {
 }
 
 impl Engine {
-    /// Builds. To cancel, drop the future: that closes the connection, upon which the engine kills the running step; then
-    /// call [`Engine::forget`] with the trace.
+    /// Builds. To cancel, drop the future: that hangs up, upon which the engine kills the running step; then call
+    /// [`Engine::forget`] with the trace.
     ///
     /// # Errors
     ///
@@ -90,10 +91,10 @@ impl Engine {
             Ok(Err((_, message))) => return Err(denial::of_build(&message, None, None)),
             Err(error) => return Err(broken.or(error)),
         };
-        let mut lines = LineStream::new(&self.transport, answer, CALL);
-        let mut reader = Reader { classic: Classic::new(), trace, log, image: None };
+        let mut running = Running { lines: Some(LineStream::new(Arc::clone(&self.transport), answer, CALL)), trace };
+        let mut reader = Reader { classic: Classic::new(), notes: trace.notes(), log, image: None };
         loop {
-            match lines.next().await {
+            match running.next().await {
                 Ok(Some(line)) => reader.line(&line).await?,
                 Ok(None) => break,
                 Err(error) => {
@@ -102,7 +103,7 @@ impl Engine {
                 }
             }
         }
-        reader.send(reader_finish).await;
+        reader.send(Classic::finish).await;
         match (reader.image.take(), broken.take()) {
             (Some(image), _) => Ok(image),
             (None, Some(error)) => Err(BuildError::Context(error)),
@@ -129,35 +130,54 @@ impl Engine {
     }
 }
 
-/// The end of the stream.
-fn reader_finish(classic: &mut Classic, now: Instant) -> Vec<Event> {
-    classic.finish(now)
+/// A build under way. Dropping it before its end hands the rest of the stream to the trace.
+struct Running<'a> {
+    lines: Option<LineStream>,
+    trace: &'a Trace,
+}
+
+impl Running<'_> {
+    async fn next(&mut self) -> Result<Option<Line>, Error> {
+        let Some(lines) = &mut self.lines else { return Ok(None) };
+        let next = lines.next().await;
+        if !matches!(next, Ok(Some(_))) {
+            self.lines = None;
+        }
+        next
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(lines) = self.lines.take() {
+            self.trace.follow(lines);
+        }
+    }
 }
 
 /// Takes the lines of the stream.
 struct Reader<'a> {
     classic: Classic,
-    trace: &'a Trace,
+    notes: Notes,
     log: &'a Log,
     image: Option<ImageId>,
 }
 
 impl Reader<'_> {
     async fn line(&mut self, line: &Line) -> Result<(), BuildError> {
+        self.notes.line(line);
         if let Some((message, code)) = line.failure() {
             let error = denial::of_build(message, code, self.classic.step());
             self.fail(code).await;
             return Err(error);
         }
         if let Some(text) = &line.stream {
-            self.trace.text(text);
             if let (Chunk::Built(id), None) = (sort(text), &self.image) {
                 self.image = Some(ImageId::new(id.to_owned()));
             }
             self.send(|classic, now| classic.text(text, now)).await;
         }
         if let Some(status) = &line.status {
-            self.trace.status(status);
             let progress = line.progress.as_ref();
             let state = State {
                 id: line.id.as_deref().unwrap_or("download"),

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::trace::{Listed, Trace};
 use super::{Engine, Error};
 
-/// How long the engine may take to take away its own containers after the connection of the build has gone.
+/// How long the engine may take to end a cancelled build, and then to take away its own containers.
 const OWN_CLEANUP: Duration = Duration::from_secs(5);
 
 /// How long to wait before looking again.
@@ -24,6 +24,7 @@ impl Engine {
     ///
     /// The engine does not list its images or containers.
     pub async fn forget(&self, trace: &Trace) -> Result<(), Error> {
+        trace.settled(OWN_CLEANUP).await;
         self.forget_containers(trace).await?;
         let made = trace.made();
         for name in made.names.iter().chain(&made.pulled) {

@@ -1,5 +1,7 @@
 //! The JSON lines in which the engine tells how a build, pull or push goes on.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BytesMut};
 use http_body_util::BodyExt;
 use serde::Deserialize;
@@ -58,8 +60,8 @@ impl Line {
 
 /// The lines of an answer as they come.
 #[derive(Debug)]
-pub(super) struct LineStream<'a> {
-    transport: &'a Transport,
+pub(super) struct LineStream {
+    transport: Arc<Transport>,
     answer: Answer,
     call: &'static str,
     buffer: BytesMut,
@@ -68,8 +70,8 @@ pub(super) struct LineStream<'a> {
     ended: bool,
 }
 
-impl<'a> LineStream<'a> {
-    pub(super) fn new(transport: &'a Transport, answer: Answer, call: &'static str) -> Self {
+impl LineStream {
+    pub(super) fn new(transport: Arc<Transport>, answer: Answer, call: &'static str) -> Self {
         Self { transport, answer, call, buffer: BytesMut::new(), searched: 0, skipping: false, ended: false }
     }
 
@@ -92,6 +94,11 @@ impl<'a> LineStream<'a> {
                 }
             }
         }
+    }
+
+    /// Lets the engine know that nobody waits for what it does. What it still has to say can be read to the end.
+    pub(super) fn hang_up(&self) {
+        self.answer.hang_up();
     }
 
     fn take(&mut self) -> Result<Option<Line>, Error> {

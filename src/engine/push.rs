@@ -1,5 +1,6 @@
 //! Names on images, and the push by the engine.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bollard::query_parameters::{RemoveImageOptions, TagImageOptions};
@@ -63,7 +64,7 @@ impl Engine {
             Err((404, _)) => return Err(PushError::ImageMissing { image: repository.tagged(tag) }),
             Err((_, message)) => return Err(denial::of_push(&message, &name, tag.as_str())),
         };
-        let mut lines = LineStream::new(&self.transport, answer, CALL);
+        let mut lines = LineStream::new(Arc::clone(&self.transport), answer, CALL);
         let mut layers = Layers::default();
         let mut pushed = None;
         while let Some(line) = lines.next().await? {

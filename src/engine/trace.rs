@@ -1,10 +1,13 @@
 //! What a build leaves in the engine while it runs, so that it can be taken out again.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bollard::query_parameters::{ListContainersOptions, ListImagesOptions};
+use tokio::task::JoinHandle;
 
+use super::lines::{Line, LineStream};
 use super::{Engine, Error, ImageId};
 use crate::progress::classic::{Chunk, sort};
 
@@ -14,8 +17,14 @@ use crate::progress::classic::{Chunk, sort};
 #[derive(Debug)]
 pub struct Trace {
     pub(super) before: Before,
-    made: Mutex<Made>,
+    made: Arc<Mutex<Made>>,
+    /// Reads what the engine still says after the build was cancelled.
+    tail: Mutex<Option<JoinHandle<()>>>,
 }
+
+/// Where what the stream tells of is noted.
+#[derive(Clone, Debug)]
+pub(super) struct Notes(Arc<Mutex<Made>>);
 
 /// What was in the engine before the run.
 #[derive(Clone, Debug, Default)]
@@ -42,23 +51,78 @@ pub(super) struct Made {
 }
 
 impl Trace {
+    fn new(before: Before) -> Self {
+        Self { before, made: Arc::default(), tail: Mutex::default() }
+    }
+
     /// Of an engine that was empty.
     #[cfg(test)]
     pub(super) fn empty() -> Self {
-        Self { before: Before::default(), made: Mutex::default() }
+        Self::new(Before::default())
     }
 
     /// What has been made so far.
     pub(super) fn made(&self) -> Made {
-        self.lock().clone()
+        lock(&self.made).clone()
     }
 
-    /// Notes what a chunk of the build's text tells of.
-    pub(super) fn text(&self, text: &str) {
+    /// Notes a name that was put on an image.
+    pub(super) fn named(&self, name: &str) {
+        lock(&self.made).names.push(name.to_owned());
+    }
+
+    /// Which image had the name before.
+    pub(super) fn named_before(&self, name: &str) -> Option<&str> {
+        self.before.names.get(name).map(String::as_str)
+    }
+
+    /// Where the stream is noted.
+    pub(super) fn notes(&self) -> Notes {
+        Notes(Arc::clone(&self.made))
+    }
+
+    /// The build was cancelled: lets the engine know, and goes on noting until the engine has ended it.
+    pub(super) fn follow(&self, mut lines: LineStream) {
+        lines.hang_up();
+        let notes = self.notes();
+        let rest = async move {
+            while let Ok(Some(line)) = lines.next().await {
+                notes.line(&line);
+            }
+        };
+        // Without a runtime the program is about to end anyway.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            *lock(&self.tail) = Some(runtime.spawn(rest));
+        }
+    }
+
+    /// Waits until the engine has ended a cancelled build, at most for this long.
+    pub(super) async fn settled(&self, at_most: Duration) {
+        let tail = lock(&self.tail).take();
+        if let Some(mut tail) = tail
+            && tokio::time::timeout(at_most, &mut tail).await.is_err()
+        {
+            tail.abort();
+        }
+    }
+}
+
+impl Notes {
+    /// Notes what a line tells of.
+    pub(super) fn line(&self, line: &Line) {
+        if let Some(text) = &line.stream {
+            self.text(text);
+        }
+        if let Some(status) = &line.status {
+            self.status(status);
+        }
+    }
+
+    fn text(&self, text: &str) {
         match sort(text) {
-            Chunk::Running(id) => self.lock().containers.push(id.to_owned()),
+            Chunk::Running(id) => lock(&self.0).containers.push(id.to_owned()),
             Chunk::Image(id) | Chunk::Built(id) => {
-                let mut made = self.lock();
+                let mut made = lock(&self.0);
                 if !made.images.iter().any(|known| known == id) {
                     made.images.push(id.to_owned());
                 }
@@ -67,26 +131,16 @@ impl Trace {
         }
     }
 
-    /// Notes what a state of a pull tells of (moby `distribution/pull.go`, `writeStatus`).
-    pub(super) fn status(&self, status: &str) {
+    /// moby `distribution/pull.go`, `writeStatus`.
+    fn status(&self, status: &str) {
         if let Some(name) = status.strip_prefix("Status: Downloaded newer image for ") {
-            self.lock().pulled.push(name.to_owned());
+            lock(&self.0).pulled.push(name.to_owned());
         }
     }
+}
 
-    /// Notes a name that was put on an image.
-    pub(super) fn named(&self, name: &str) {
-        self.lock().names.push(name.to_owned());
-    }
-
-    /// Which image had the name before.
-    pub(super) fn named_before(&self, name: &str) -> Option<&str> {
-        self.before.names.get(name).map(String::as_str)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Made> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Engine {
@@ -104,7 +158,7 @@ impl Engine {
             }
             before.images.insert(image.id.as_str().to_owned());
         }
-        Ok(Trace { before, made: Mutex::default() })
+        Ok(Trace::new(before))
     }
 
     /// All images, intermediate ones too.
@@ -143,11 +197,12 @@ mod tests {
     #[test]
     fn containers_images_and_pulled_names_are_noted_once_and_in_order() {
         let trace = Trace::empty();
+        let notes = trace.notes();
         for text in [" ---> 057d0c1f1b34\n", " ---> Running in 151d357ae2d6\n", " ---> 0f28463a483f\n", "Successfully built 0f28463a483f\n", "x\n"] {
-            trace.text(text);
+            notes.text(text);
         }
-        trace.status("Status: Downloaded newer image for busybox:1.36");
-        trace.status("Status: Image is up to date for busybox:1.36");
+        notes.status("Status: Downloaded newer image for busybox:1.36");
+        notes.status("Status: Image is up to date for busybox:1.36");
         let made = trace.made();
         assert_eq!(made.containers, ["151d357ae2d6"]);
         assert_eq!(made.images, ["057d0c1f1b34", "0f28463a483f"]);

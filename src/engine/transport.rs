@@ -4,6 +4,7 @@
 //! also where there is no body.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -21,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -47,21 +49,36 @@ pub(super) struct Transport {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) response: Response<Incoming>,
-    _connection: Connection,
+    connection: Connection,
+}
+
+impl Answer {
+    /// Closes our half of the connection, which to the engine means that nobody waits any more: it cancels what it does.
+    /// What it still says can be read, and the end of the answer is then the end of the work.
+    pub(super) fn hang_up(&self) {
+        if let Some(socket) = &self.connection.socket {
+            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Write);
+        }
+    }
 }
 
 /// Ends the connection at once when dropped, also while a request body is on its way.
 #[derive(Debug)]
-struct Connection(Option<tokio::task::AbortHandle>);
+struct Connection {
+    task: Option<AbortHandle>,
+    /// A second handle of the socket.
+    socket: Option<OwnedFd>,
+}
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(task) = &self.0 {
+        if let Some(task) = &self.task {
             task.abort();
         }
     }
 }
 
+/// A connection before HTTP.
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
@@ -88,25 +105,26 @@ impl Transport {
     /// Sends a request and waits for the head of the answer, however long that takes.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Answer, Error> {
         let (response, connection) = self.request(request).await?;
-        Ok(Answer { response, _connection: connection })
+        Ok(Answer { response, connection })
     }
 
     /// The same for bollard, which keeps only the response: its connection ends when the body has been read or dropped.
     pub(super) async fn send_for_bollard(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
         let (response, mut connection) = self.request(request).await?;
-        connection.0 = None;
+        connection.task = None;
         Ok(response)
     }
 
     async fn request(&self, request: Request<Body>) -> Result<(Response<Incoming>, Connection), Error> {
         let request = self.shape(request)?;
-        let wire = timeout(CONNECT, self.connect()).await.map_err(|_| Error::Timeout { host: self.name.clone() })??;
+        let (wire, socket) =
+            timeout(CONNECT, self.connect()).await.map_err(|_| Error::Timeout { host: self.name.clone() })??;
         let (mut sender, connection) = http1::handshake(TokioIo::new(wire)).await.map_err(|error| self.dropped(&error))?;
         let task = tokio::spawn(async move {
             // What goes wrong is also told to whoever waits for the response.
             let _ = connection.await;
         });
-        let connection = Connection(Some(task.abort_handle()));
+        let connection = Connection { task: Some(task.abort_handle()), socket };
         let response = sender.send_request(request).await.map_err(|error| self.dropped(&error))?;
         Ok((response, connection))
     }
@@ -119,14 +137,19 @@ impl Transport {
         Error::Dropped { host: self.name.clone(), reason: innermost(error) }
     }
 
-    async fn connect(&self) -> Result<Box<dyn Wire>, Error> {
+    async fn connect(&self) -> Result<(Box<dyn Wire>, Option<OwnedFd>), Error> {
         match (&self.address, &self.tls) {
-            (EngineAddress::Unix(path), _) => Ok(Box::new(self.unix(path).await?)),
+            (EngineAddress::Unix(path), _) => {
+                let stream = self.unix(path).await?;
+                let socket = second_handle(&stream);
+                Ok((Box::new(stream), socket))
+            }
             (EngineAddress::Tls { host, port, certificates }, Some(config)) => {
                 let server = ServerName::try_from(host.clone()).map_err(|_| self.unresolved(host, "no legal name"))?;
                 let tcp = self.tcp(host, *port).await?;
+                let socket = second_handle(&tcp);
                 match TlsConnector::from(Arc::clone(config)).connect(server, tcp).await {
-                    Ok(stream) => Ok(Box::new(stream)),
+                    Ok(stream) => Ok((Box::new(stream), socket)),
                     Err(error) => Err(match error.get_ref().and_then(|inner| inner.downcast_ref()) {
                         Some(rustls) => tls::explain(&self.name, rustls, certificates),
                         None => Error::Tls { host: self.name.clone(), reason: error.to_string() },
@@ -134,7 +157,9 @@ impl Transport {
                 }
             }
             (EngineAddress::Tcp { host, port } | EngineAddress::Tls { host, port, .. }, _) => {
-                Ok(Box::new(self.tcp(host, *port).await?))
+                let stream = self.tcp(host, *port).await?;
+                let socket = second_handle(&stream);
+                Ok((Box::new(stream), socket))
             }
         }
     }
@@ -211,6 +236,10 @@ fn shape(head: &mut Parts, empty: bool, host: &HeaderValue) {
         head.headers.insert(CONTENT_TYPE, kind);
     }
     head.headers.insert(HOST, host.clone());
+}
+
+fn second_handle(socket: &impl AsFd) -> Option<OwnedFd> {
+    socket.as_fd().try_clone_to_owned().ok()
 }
 
 /// Lets the kernel find out within two minutes that the other side is gone: a build step may be silent for hours, so that
