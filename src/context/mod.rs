@@ -1,1 +1,4 @@
-//! To be written.
+//! The build context.
+
+pub mod ignore;
+pub mod pattern;
