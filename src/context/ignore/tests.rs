@@ -205,8 +205,8 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(text: Vec<u8>, path: Vec<u8>) {
         if let Ok(ignore) = Ignore::parse(&text) {
-            ignore.excludes(&path);
-            ignore.engine_removes(&path);
+            let _ = ignore.excludes(&path);
+            let _ = ignore.engine_removes(&path);
         }
     }
 }
