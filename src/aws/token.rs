@@ -36,8 +36,7 @@ impl Token {
         let (username, password) = pair.split_once(':')?;
         let own_registry = endpoint.strip_prefix("https://").unwrap_or(endpoint).parse().ok()?;
         // A token that is said to have expired already is used as it is: asking again would give no better one.
-        let life =
-            expires.and_then(|expires| expires.duration_since(now).ok()).unwrap_or(Duration::from_hours(12));
+        let life = expires.and_then(|expires| expires.duration_since(now).ok()).unwrap_or(Duration::from_hours(12));
         let (username, password) = (username.to_owned(), SecretString::from(password));
         Some(Self { username, password, own_registry, issued: now, renew: now + life / 2 })
     }
@@ -110,7 +109,7 @@ mod tests {
     fn token(expires_in: i64) -> Token {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         let expires = if expires_in < 0 {
-            now - Duration::from_secs(60)
+            now - Duration::from_mins(1)
         } else {
             now + Duration::from_secs(expires_in.unsigned_abs())
         };
@@ -129,7 +128,7 @@ mod tests {
     fn a_token_is_stale_at_half_its_life() {
         let token = token(43_200);
         assert!(!token.is_stale(token.issued + Duration::from_secs(21_599)));
-        assert!(token.is_stale(token.issued + Duration::from_secs(21_600)));
+        assert!(token.is_stale(token.issued + Duration::from_hours(6)));
     }
 
     #[test]

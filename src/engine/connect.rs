@@ -91,7 +91,9 @@ async fn ping(transport: &Transport) -> Result<Ping, Error> {
     let call = "GET /_ping";
     match ask(transport, call, empty(Method::GET, "/_ping")).await? {
         Ok(answer) => Ping::read(answer.response.headers(), transport.name()),
-        Err((_, message)) if denial::wants_tls(&message) => Err(Error::PlainToTls { host: transport.name().to_owned() }),
+        Err((_, message)) if denial::wants_tls(&message) => {
+            Err(Error::PlainToTls { host: transport.name().to_owned() })
+        }
         Err((status, _)) => {
             let reason = format!("it answers `{call}` with {status}");
             Err(Error::NoEngine { host: transport.name().to_owned(), reason })
@@ -99,7 +101,11 @@ async fn ping(transport: &Transport) -> Result<Ping, Error> {
     }
 }
 
-async fn ask(transport: &Transport, call: &str, request: Request<Body>) -> Result<Result<Answer, (u16, String)>, Error> {
+async fn ask(
+    transport: &Transport,
+    call: &str,
+    request: Request<Body>,
+) -> Result<Result<Answer, (u16, String)>, Error> {
     let answer = transport.send(request).await?;
     let status = answer.response.status();
     if status == StatusCode::OK {

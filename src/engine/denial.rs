@@ -39,7 +39,15 @@ pub(super) fn of_build(message: &str, code: Option<i64>, step: Option<&Step>) ->
     if let Some(target) = missing_target(&reason) {
         return BuildError::TargetMissing { target };
     }
-    if any(&reason, &["dockerfile parse error", "no build stage in current context", "cannot be empty", "Cannot locate specified Dockerfile"]) {
+    if any(
+        &reason,
+        &[
+            "dockerfile parse error",
+            "no build stage in current context",
+            "cannot be empty",
+            "Cannot locate specified Dockerfile",
+        ],
+    ) {
         return BuildError::Dockerfile { reason };
     }
     if let Some(image) = base_image(step, &reason) {
@@ -56,15 +64,30 @@ pub(super) fn of_build(message: &str, code: Option<i64>, step: Option<&Step>) ->
 /// moby `builder/dockerfile/dispatchers.go` (`the --mount option requires BuildKit`), buildkit parser (`Unknown flag: link`
 /// in 20.10, `unknown flag: exclude` since 23.0).
 fn buildkit_only(reason: &str, step: Option<&Step>) -> Option<String> {
-    let instruction = || step.map(|step| format!(" (step {} of {}: `{}`)", step.number, step.total, step.instruction)).unwrap_or_default();
+    let instruction = || {
+        step.map(|step| format!(" (step {} of {}: `{}`)", step.number, step.total, step.instruction))
+            .unwrap_or_default()
+    };
     if let Some((what, _)) = reason.split_once(" requires BuildKit") {
         return Some(format!("{what}{}", instruction()));
     }
     let flag = reason.split_once("Unknown flag: ").or_else(|| reason.split_once("unknown flag: "))?.1;
     let flag = flag.split_whitespace().next()?;
-    ["mount", "network", "security", "device", "link", "parents", "exclude", "checksum", "keep-git-dir", "unpack", "chmod"]
-        .contains(&flag)
-        .then(|| format!("the `--{flag}` option ({reason})"))
+    [
+        "mount",
+        "network",
+        "security",
+        "device",
+        "link",
+        "parents",
+        "exclude",
+        "checksum",
+        "keep-git-dir",
+        "unpack",
+        "chmod",
+    ]
+    .contains(&flag)
+    .then(|| format!("the `--{flag}` option ({reason})"))
 }
 
 /// 20.10: `failed to reach build target X in Dockerfile`; since 23.0: `target stage "X" could not be found`.
@@ -83,7 +106,16 @@ fn missing_network(reason: &str) -> Option<String> {
 /// moby `builder/dockerfile/copy.go`.
 fn is_missing_source(reason: &str) -> bool {
     any(reason, &["COPY failed: ", "ADD failed: "])
-        && any(reason, &["file not found in build context", "no source files were specified", "file does not exist", "no such file or directory", "forbidden path outside the build context"])
+        && any(
+            reason,
+            &[
+                "file not found in build context",
+                "no source files were specified",
+                "file does not exist",
+                "no such file or directory",
+                "forbidden path outside the build context",
+            ],
+        )
 }
 
 /// The image that the step wanted from a registry: that of `FROM`, or of `COPY --from` (`invalid from flag value X: …`).
@@ -114,7 +146,9 @@ pub(super) fn of_push(message: &str, repository: &str, tag: &str) -> PushError {
     let (repository, reason) = (repository.to_owned(), one_line(message));
     if reason.contains("immutable") && any(&reason, &["tag invalid", "TAG_INVALID", "tag"]) {
         PushError::TagImmutable { repository, tag: tag.to_owned(), reason }
-    } else if any(&reason, &["name unknown", "NAME_UNKNOWN"]) || (reason.contains("repository with name") && reason.contains("does not exist")) {
+    } else if any(&reason, &["name unknown", "NAME_UNKNOWN"])
+        || (reason.contains("repository with name") && reason.contains("does not exist"))
+    {
         PushError::RepositoryMissing { repository, reason }
     } else if is_throttled(&reason) {
         PushError::Throttled { repository, reason }
@@ -132,7 +166,18 @@ pub(super) fn of_push(message: &str, repository: &str, tag: &str) -> PushError {
 }
 
 fn is_throttled(reason: &str) -> bool {
-    any(reason, &["toomanyrequests", "TOOMANYREQUESTS", "too many requests", "Too Many Requests", "pull rate limit", "Rate exceeded", ": 429"])
+    any(
+        reason,
+        &[
+            "toomanyrequests",
+            "TOOMANYREQUESTS",
+            "too many requests",
+            "Too Many Requests",
+            "pull rate limit",
+            "Rate exceeded",
+            ": 429",
+        ],
+    )
 }
 
 /// The token itself. ECR says of an old one `denied: Your authorization token has expired. Reauthenticate and try again.`
@@ -158,7 +203,18 @@ fn is_denied(reason: &str) -> bool {
 }
 
 fn is_missing(reason: &str) -> bool {
-    any(reason, &["manifest unknown", "not found", "name unknown", "does not exist", "no matching manifest", "does not match the specified platform", ": 404"])
+    any(
+        reason,
+        &[
+            "manifest unknown",
+            "not found",
+            "name unknown",
+            "does not exist",
+            "no matching manifest",
+            "does not match the specified platform",
+            ": 404",
+        ],
+    )
 }
 
 /// Go's words for connections that fail (`net`, `net/http`), and moby's for answers without a code (`received unexpected

@@ -56,7 +56,12 @@ impl fmt::Display for Facts {
 impl From<SystemInfo> for Storage {
     fn from(info: SystemInfo) -> Self {
         // moby daemon/containerd/service.go: the status names the type of the containerd plugin.
-        let containerd = info.driver_status.into_iter().flatten().flatten().any(|word| word.starts_with("io.containerd.snapshotter"));
+        let containerd = info
+            .driver_status
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|word| word.starts_with("io.containerd.snapshotter"));
         Self { driver: info.driver.unwrap_or_default(), containerd }
     }
 }
@@ -78,7 +83,11 @@ impl Ping {
         let api = api.parse().map_err(|_| strange(&format!("its `Api-Version` is `{api}`")))?;
         // `Docker/26.1.5+dfsg1 (linux)`
         let server = text(SERVER.as_str()).and_then(|server| server.strip_prefix("Docker/")?.split_whitespace().next());
-        Ok(Self { version: server.unwrap_or("of unknown version").to_owned(), api, builder: text("Builder-Version").map(str::to_owned) })
+        Ok(Self {
+            version: server.unwrap_or("of unknown version").to_owned(),
+            api,
+            builder: text("Builder-Version").map(str::to_owned),
+        })
     }
 
     /// The version to use with this engine.
@@ -133,6 +142,9 @@ mod tests {
     #[test]
     fn an_engine_that_is_too_new_says_what_it_wants() {
         let message = "client version 1.52 is too old. Minimum supported API version is 1.60, please upgrade your client to a newer version";
-        assert_eq!(too_new("40.0", message), Some(Error::TooNew { version: "40.0".to_owned(), oldest: "1.60".parse().unwrap() }));
+        assert_eq!(
+            too_new("40.0", message),
+            Some(Error::TooNew { version: "40.0".to_owned(), oldest: "1.60".parse().unwrap() })
+        );
     }
 }

@@ -10,8 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::config::EngineAddress;
 
 /// What it answers to `GET /_ping`.
-pub(super) const PING: &str =
-    "HTTP/1.1 200 OK\r\nApi-Version: 1.45\r\nServer: Docker/26.1.5 (linux)\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK";
+pub(super) const PING: &str = "HTTP/1.1 200 OK\r\nApi-Version: 1.45\r\nServer: Docker/26.1.5 (linux)\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK";
 
 /// How it behaves after the greeting.
 #[derive(Clone)]
@@ -71,7 +70,9 @@ async fn serve(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<String
     let head = String::from_utf8(head).unwrap();
     let answer = match head.split_whitespace().nth(1).unwrap() {
         "/_ping" => script.ping.into_bytes(),
-        "/v1.45/version" => json(r#"{"Version":"26.1.5","ApiVersion":"1.45","MinAPIVersion":"1.24","Os":"linux","Arch":"amd64"}"#),
+        "/v1.45/version" => {
+            json(r#"{"Version":"26.1.5","ApiVersion":"1.45","MinAPIVersion":"1.24","Os":"linux","Arch":"amd64"}"#)
+        }
         "/v1.45/info" => json(r#"{"Driver":"overlay2","DriverStatus":[["Backing Filesystem","extfs"]]}"#),
         _ => {
             seen.lock().unwrap().push(head.clone());

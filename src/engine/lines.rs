@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn progress_and_odd_bytes_are_read() {
-        let line = decode(br#"{"status":"Pushing","progressDetail":{"current":1,"total":2},"id":"55483ad42a28"}"#).unwrap();
+        let line =
+            decode(br#"{"status":"Pushing","progressDetail":{"current":1,"total":2},"id":"55483ad42a28"}"#).unwrap();
         assert_eq!(line.progress.and_then(|progress| progress.total), Some(2));
         assert_eq!(decode(b"{\"stream\":\"a\xffb\"}").unwrap().stream.unwrap(), "a\u{fffd}b");
         assert!(decode(b"<html>").is_err());

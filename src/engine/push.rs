@@ -31,9 +31,9 @@ impl Engine {
     /// # Errors
     ///
     /// The engine refuses.
-    pub async fn tag(&self, image: &ImageId, repository: &Repository, tag: &Tag, trace: &Trace) -> Result<(), Error> {
-        trace.named(&repository.tagged(tag));
-        let options = TagImageOptions { repo: Some(repository.to_string()), tag: Some(tag.to_string()) };
+    pub async fn tag(&self, image: &ImageId, repository: &str, tag: &Tag, trace: &Trace) -> Result<(), Error> {
+        trace.named(&format!("{repository}:{tag}"));
+        let options = TagImageOptions { repo: Some(repository.to_owned()), tag: Some(tag.to_string()) };
         let answer = self.docker.tag_image(image.as_str(), Some(options)).await;
         answer.map_err(|error| self.refine("POST /images/…/tag", error))
     }
@@ -54,7 +54,13 @@ impl Engine {
     /// # Errors
     ///
     /// Of the engine or of the registry.
-    pub async fn push(&self, repository: &Repository, tag: &Tag, login: &Login, log: &Log) -> Result<Pushed, PushError> {
+    pub async fn push(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        login: &Login,
+        log: &Log,
+    ) -> Result<Pushed, PushError> {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("tag", tag.as_str()).finish();
         let mut request = empty(Method::POST, &format!("/images/{repository}/push?{query}"));
         request.headers_mut().insert("X-Registry-Auth", login.auth());

@@ -19,7 +19,10 @@ pub(super) fn of_build(dockerfile: &str, options: &Build) -> String {
         query.append_pair("buildargs", &object(args));
     }
     if !options.labels.is_empty() {
-        query.append_pair("labels", &object(options.labels.iter().map(|(name, value)| (name.clone(), value.as_str().into()))));
+        query.append_pair(
+            "labels",
+            &object(options.labels.iter().map(|(name, value)| (name.clone(), value.as_str().into()))),
+        );
     }
     if options.no_cache {
         query.append_pair("nocache", "1");
@@ -38,8 +41,9 @@ pub(super) fn of_build(dockerfile: &str, options: &Build) -> String {
         query.append_pair("shmsize", &size.to_string());
     }
     if !options.ulimits.is_empty() {
-        let limits = options.ulimits.iter().map(|limit| json!({ "Name": limit.name, "Soft": limit.soft, "Hard": limit.hard }));
-        query.append_pair("ulimits", &Value::from_iter(limits).to_string());
+        let limits =
+            options.ulimits.iter().map(|limit| json!({ "Name": limit.name, "Soft": limit.soft, "Hard": limit.hard }));
+        query.append_pair("ulimits", &limits.collect::<Value>().to_string());
     }
     query.finish()
 }
@@ -92,7 +96,8 @@ mod tests {
             ..plain()
         };
         let path = of_build("Dockerfile", &build);
-        let pairs: Vec<_> = form_urlencoded::parse(path.trim_start_matches("/build?").as_bytes()).into_owned().skip(4).collect();
+        let pairs: Vec<_> =
+            form_urlencoded::parse(path.trim_start_matches("/build?").as_bytes()).into_owned().skip(4).collect();
         let expected = [
             ("target", "app"),
             ("buildargs", r#"{"A":"1&2","B":"é"}"#),

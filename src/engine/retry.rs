@@ -110,7 +110,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_will_not_change_is_not_tried_again() {
-        let immutable = || PushError::TagImmutable { repository: "r".to_owned(), tag: "t".to_owned(), reason: "x".to_owned() };
+        let immutable =
+            || PushError::TagImmutable { repository: "r".to_owned(), tag: "t".to_owned(), reason: "x".to_owned() };
         assert_eq!(outcome(vec![Err(immutable()), Ok(())]).await, (Err(immutable()), 1, 0));
     }
 
@@ -119,7 +120,8 @@ mod tests {
         let (log, _recording) = Log::recorded();
         let failure = Failure { code: ExitCode::Credentials, message: "no".to_owned(), hint: None };
         let push = async |_: &Login| Err::<(), _>(unauthorized());
-        let result = retry(&login("old"), "v1", &log, ExponentialBuilder::new(), push, async || Err(failure.clone())).await;
+        let result =
+            retry(&login("old"), "v1", &log, ExponentialBuilder::new(), push, async || Err(failure.clone())).await;
         assert_eq!(result, Err(PushError::Login(failure)));
     }
 }

@@ -17,7 +17,9 @@ pub(super) fn config(folder: &Path) -> Result<ClientConfig, Error> {
     }
     let chain = certificates(folder, "cert.pem")?;
     let key = PrivateKeyDer::from_pem_slice(&read(folder, "key.pem")?).map_err(|error| match error {
-        pem::Error::NoItemsFound => broken(folder, "key.pem", "it holds no private key that can be used without a passphrase"),
+        pem::Error::NoItemsFound => {
+            broken(folder, "key.pem", "it holds no private key that can be used without a passphrase")
+        }
         error => broken(folder, "key.pem", &error.to_string()),
     })?;
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -83,7 +85,8 @@ mod tests {
         assert!(message().contains("ca.pem`: No such file"), "{}", message());
         std::fs::write(folder.path().join("ca.pem"), "nothing").unwrap();
         assert!(message().ends_with("ca.pem`: it holds no certificate"), "{}", message());
-        std::fs::write(folder.path().join("ca.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        std::fs::write(folder.path().join("ca.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+            .unwrap();
         assert!(message().contains("ca.pem`"), "{}", message());
     }
 }

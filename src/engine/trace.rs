@@ -164,7 +164,8 @@ impl Engine {
     /// All images, intermediate ones too.
     pub(super) async fn images(&self) -> Result<Vec<Listed>, Error> {
         let options = ListImagesOptions { all: true, ..ListImagesOptions::default() };
-        let images = self.docker.list_images(Some(options)).await.map_err(|error| self.refine("GET /images/json", error))?;
+        let images =
+            self.docker.list_images(Some(options)).await.map_err(|error| self.refine("GET /images/json", error))?;
         let listed = images.into_iter().map(|image| {
             // An image without a name is listed as `<none>:<none>` by old engines.
             let names = image.repo_tags.into_iter().filter(|name| !name.starts_with("<none>")).collect();
@@ -176,7 +177,11 @@ impl Engine {
     /// The ids of all containers, ended ones too.
     pub(super) async fn containers(&self) -> Result<Vec<String>, Error> {
         let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
-        let list = self.docker.list_containers(Some(options)).await.map_err(|error| self.refine("GET /containers/json", error))?;
+        let list = self
+            .docker
+            .list_containers(Some(options))
+            .await
+            .map_err(|error| self.refine("GET /containers/json", error))?;
         Ok(list.into_iter().filter_map(|container| container.id).collect())
     }
 }
@@ -198,7 +203,13 @@ mod tests {
     fn containers_images_and_pulled_names_are_noted_once_and_in_order() {
         let trace = Trace::empty();
         let notes = trace.notes();
-        for text in [" ---> 057d0c1f1b34\n", " ---> Running in 151d357ae2d6\n", " ---> 0f28463a483f\n", "Successfully built 0f28463a483f\n", "x\n"] {
+        for text in [
+            " ---> 057d0c1f1b34\n",
+            " ---> Running in 151d357ae2d6\n",
+            " ---> 0f28463a483f\n",
+            "Successfully built 0f28463a483f\n",
+            "x\n",
+        ] {
             notes.text(text);
         }
         notes.status("Status: Downloaded newer image for busybox:1.36");

@@ -119,7 +119,8 @@ impl Transport {
         let request = self.shape(request)?;
         let (wire, socket) =
             timeout(CONNECT, self.connect()).await.map_err(|_| Error::Timeout { host: self.name.clone() })??;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(wire)).await.map_err(|error| self.dropped(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(wire)).await.map_err(|error| self.dropped(&error))?;
         let task = tokio::spawn(async move {
             // What goes wrong is also told to whoever waits for the response.
             let _ = connection.await;
@@ -173,7 +174,8 @@ impl Transport {
     }
 
     async fn tcp(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
-        let addresses = tokio::net::lookup_host((host, port)).await.map_err(|error| self.unresolved(host, &error.to_string()))?;
+        let addresses =
+            tokio::net::lookup_host((host, port)).await.map_err(|error| self.unresolved(host, &error.to_string()))?;
         let mut last = None;
         for address in addresses {
             match TcpStream::connect(address).await {
@@ -260,11 +262,15 @@ fn authority(host: &str, port: u16) -> String {
 pub(super) fn name(address: &EngineAddress) -> String {
     match address {
         EngineAddress::Unix(path) => format!("unix://{}", path.display()),
-        EngineAddress::Tcp { host, port } | EngineAddress::Tls { host, port, .. } => format!("tcp://{}", authority(host, *port)),
+        EngineAddress::Tcp { host, port } | EngineAddress::Tls { host, port, .. } => {
+            format!("tcp://{}", authority(host, *port))
+        }
     }
 }
 
-fn sources<'a>(error: &'a (dyn std::error::Error + 'static)) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+fn sources<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| error.source())
 }
 
@@ -308,7 +314,8 @@ mod tests {
     fn the_agreed_version_stands_before_the_path() {
         let address = EngineAddress::Tcp { host: "::1".to_owned(), port: 2375 };
         let transport = Transport::new(&address).unwrap();
-        let request = || Request::get("http://docker/images/json?all=true").body(Either::Left(Full::default())).unwrap();
+        let request =
+            || Request::get("http://docker/images/json?all=true").body(Either::Left(Full::default())).unwrap();
         assert_eq!(transport.shape(request()).unwrap().uri(), "/images/json?all=true");
         transport.agree_on(ApiVersion::OLDEST);
         let shaped = transport.shape(request()).unwrap();

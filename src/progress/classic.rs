@@ -161,7 +161,8 @@ impl Classic {
 
 fn warning(text: &str) -> Event {
     // moby builder/dockerfile/buildargs.go
-    let unused = text.strip_prefix("One or more build-args [").and_then(|rest| rest.strip_suffix("] were not consumed"));
+    let unused =
+        text.strip_prefix("One or more build-args [").and_then(|rest| rest.strip_suffix("] were not consumed"));
     match unused {
         Some(names) => Event::Warning {
             message: format!("`BUILD_ARGS`: the Dockerfile has no `ARG` for {}", quoted(names)),
@@ -196,7 +197,14 @@ mod tests {
 
     #[test]
     fn what_only_looks_alike_is_output() {
-        for text in [" ---> 0f28463a483f", "x ---> 0f28463a483f\n", " ---> 0F28463A483F\n", "Step x/9 : RUN", " ---> 0f28463a483f\nmore\n", "\n"] {
+        for text in [
+            " ---> 0f28463a483f",
+            "x ---> 0f28463a483f\n",
+            " ---> 0F28463A483F\n",
+            "Step x/9 : RUN",
+            " ---> 0f28463a483f\nmore\n",
+            "\n",
+        ] {
             assert_eq!(sort(text), Chunk::Output(text));
         }
     }
@@ -206,7 +214,8 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut classic = Classic::new();
-        let started = |number, instruction: &str| Event::StepStarted { number, total: 2, instruction: instruction.to_owned() };
+        let started =
+            |number, instruction: &str| Event::StepStarted { number, total: 2, instruction: instruction.to_owned() };
         assert_eq!(classic.text("Step 1/2 : FROM busybox", at(0)), [started(1, "FROM busybox")]);
         assert_eq!(classic.text("\n", at(0)), []);
         assert_eq!(classic.text(" ---> 057d0c1f1b34\n", at(1)), []);
@@ -215,7 +224,10 @@ mod tests {
         assert_eq!(classic.text("\n", at(2)), []);
         assert_eq!(classic.text("\n", at(2)), [Event::StepOutput("\n".to_owned())]);
         assert_eq!(classic.text("Step 1/1 : FROM x", at(2)), [Event::StepOutput("Step 1/1 : FROM x".to_owned())]);
-        assert_eq!(classic.fail(Some(17), at(5)), [Event::StepFailed { took: Duration::from_secs(3), exit_code: Some(17) }]);
+        assert_eq!(
+            classic.fail(Some(17), at(5)),
+            [Event::StepFailed { took: Duration::from_secs(3), exit_code: Some(17) }]
+        );
         assert_eq!(classic.finish(at(6)), []);
     }
 
@@ -225,13 +237,18 @@ mod tests {
         let mut classic = Classic::new();
         classic.text("Step 1/2 : FROM busybox", now);
         classic.text(" ---> Using cache\n", now);
-        assert_eq!(classic.text("Step 2/2 : RUN a", now)[0], Event::StepFinished { took: Duration::ZERO, cached: true });
+        assert_eq!(
+            classic.text("Step 2/2 : RUN a", now)[0],
+            Event::StepFinished { took: Duration::ZERO, cached: true }
+        );
         assert_eq!(classic.finish(now), [Event::StepFinished { took: Duration::ZERO, cached: false }]);
     }
 
     #[test]
     fn build_args_that_were_not_consumed_are_named() {
-        let Event::Warning { message, .. } = warning("One or more build-args [A B] were not consumed") else { panic!() };
+        let Event::Warning { message, .. } = warning("One or more build-args [A B] were not consumed") else {
+            panic!()
+        };
         assert_eq!(message, "`BUILD_ARGS`: the Dockerfile has no `ARG` for `A`, `B`");
     }
 }

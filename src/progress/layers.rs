@@ -42,7 +42,8 @@ impl Layers {
     /// image service's `progress.go`; of others nothing is said.
     pub fn update(&mut self, state: &State<'_>, now: Instant) -> Option<String> {
         let id = state.id;
-        let layer = self.layers.entry(id.to_owned()).or_insert(Layer { began: now, told: now, size: None, ended: false });
+        let layer =
+            self.layers.entry(id.to_owned()).or_insert(Layer { began: now, told: now, size: None, ended: false });
         if layer.ended {
             return None;
         }
@@ -78,7 +79,9 @@ impl Layers {
             "Pushed" => format!("{id} pushed {}", took()),
             "Pull complete" => format!("{id} pulled {}", took()),
             "Layer already exists" | "Already exists" => format!("{id} already there"),
-            status if status.starts_with("Mounted from") => format!("{id} mounted from {}", &status["Mounted from".len()..].trim()),
+            status if status.starts_with("Mounted from") => {
+                format!("{id} mounted from {}", &status["Mounted from".len()..].trim())
+            }
             status if status.starts_with("Retrying in") => {
                 // Counted down each second: once is enough.
                 if now - layer.told < BETWEEN && layer.told != layer.began {
@@ -140,7 +143,11 @@ mod tests {
 
     #[test]
     fn a_countdown_to_a_retry_is_told_once() {
-        let states = [(0, "Preparing", None, None), (10, "Retrying in 5 seconds", None, None), (1_010, "Retrying in 4 seconds", None, None)];
+        let states = [
+            (0, "Preparing", None, None),
+            (10, "Retrying in 5 seconds", None, None),
+            (1_010, "Retrying in 4 seconds", None, None),
+        ];
         assert_eq!(lines(&states), ["3fa2b1c4d5e6 retrying in 5 seconds"]);
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style as Paint};
 use tokio::sync::mpsc;
 
+use super::Event;
 use super::log::{Message, Style};
 use super::mask::Masks;
 use super::sanitize::{Line, Lines, one_line};
 use super::units::{counted, duration};
-use super::Event;
 use crate::error::{self, Failure};
 
 /// The most characters of one line that are printed: enough for a compiler's command line, too few to fill a log.
@@ -99,7 +99,9 @@ impl<W: Write> Printer<W> {
                 let text = self.clean(&text);
                 self.line(&format!("  {text}"));
             }
-            Event::Warning { message, hint } => self.advice("  ", &self.paint(ODD, "warning:"), &message, hint.as_deref()),
+            Event::Warning { message, hint } => {
+                self.advice("  ", &self.paint(ODD, "warning:"), &message, hint.as_deref());
+            }
             Event::StepStarted { number, total, instruction } => {
                 self.step = Some((number, total));
                 let instruction = self.clean(&instruction);
@@ -187,7 +189,12 @@ impl<W: Write> Printer<W> {
         let (mut text, beyond) = self.masks.apply(&line.text, LONGEST_LINE);
         let left_out = beyond + line.dropped;
         if left_out > 0 {
-            let _ = write!(text, "… ({} more {})", counted(left_out), if left_out == 1 { "character" } else { "characters" });
+            let _ = write!(
+                text,
+                "… ({} more {})",
+                counted(left_out),
+                if left_out == 1 { "character" } else { "characters" }
+            );
         }
         text
     }

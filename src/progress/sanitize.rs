@@ -62,9 +62,8 @@ impl Lines {
             self.place = match (self.place, character) {
                 (Place::Text, '\u{1b}') => Place::Escape,
                 (Place::Text, '\u{9b}') | (Place::Escape, '[') => Place::Sequence,
-                (Place::Text, '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}') | (Place::Escape, 'P' | 'X' | ']' | '^' | '_') => {
-                    Place::Quoted
-                }
+                (Place::Text, '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}')
+                | (Place::Escape, 'P' | 'X' | ']' | '^' | '_') => Place::Quoted,
                 (Place::Text, _) => {
                     self.keep(character);
                     Place::Text

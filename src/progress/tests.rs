@@ -143,7 +143,11 @@ async fn the_log_of_a_failed_step_ends_with_what_to_do() {
     log.send(Event::StepFailed { took: Duration::from_millis(400), exit_code: Some(17) }).await;
     log.send(Event::GroupFailed(Duration::from_millis(1_200))).await;
     let failures = [
-        Failure { code: ExitCode::Build, message: "step 2/5 failed\nwith code 17".to_owned(), hint: Some("read its output above".to_owned()) },
+        Failure {
+            code: ExitCode::Build,
+            message: "step 2/5 failed\nwith code 17".to_owned(),
+            hint: Some("read its output above".to_owned()),
+        },
         Failure { code: ExitCode::Push, message: "more".to_owned(), hint: None },
     ];
     log.failed(&failures, Duration::from_secs(75)).await;

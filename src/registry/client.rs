@@ -18,34 +18,6 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// A `Retry-After` beyond this is not waited for: a user would rather see the failure.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// How long to wait before the next try: exponential, with jitter, so that parallel steps do not return together.
-#[derive(Clone, Copy, Debug)]
-pub struct Backoff {
-    /// Before the second try.
-    pub first: Duration,
-    /// Tries after the first one.
-    pub retries: usize,
-}
-
-impl Default for Backoff {
-    /// 0.5 s, 1 s, 2 s, 4 s, 8 s, each with up to its double: about half a minute.
-    fn default() -> Self {
-        Self { first: Duration::from_millis(500), retries: 5 }
-    }
-}
-
-impl Backoff {
-    /// The waits, one after the other.
-    pub fn waits(self) -> impl Iterator<Item = Duration> {
-        ExponentialBuilder::new()
-            .with_min_delay(self.first)
-            .with_max_delay(MAX_WAIT)
-            .with_max_times(self.retries)
-            .with_jitter()
-            .build()
-    }
-}
-
 /// One repository, spoken to with the token of its region.
 #[derive(Clone, Debug)]
 pub struct Registry {
@@ -54,13 +26,13 @@ pub struct Registry {
     base: String,
     repository: Repository,
     tokens: Arc<TokenSource>,
-    backoff: Backoff,
+    backoff: ExponentialBuilder,
 }
 
 impl Registry {
     /// Nothing is sent yet.
     #[must_use]
-    pub fn new(client: Client, repository: Repository, tokens: Arc<TokenSource>, backoff: Backoff) -> Self {
+    pub fn new(client: Client, repository: Repository, tokens: Arc<TokenSource>, backoff: ExponentialBuilder) -> Self {
         Self { client, base: format!("https://{}", repository.host), repository, tokens, backoff }
     }
 
@@ -72,7 +44,7 @@ impl Registry {
     /// No such repository, no permission, a registry that cannot be reached, bytes that are not what they should be.
     pub async fn manifest(&self, tag: &Tag) -> Result<Option<Manifest>, Error> {
         let path = format!("/v2/{}/manifests/{tag}", self.repository.name);
-        let mut waits = self.backoff.waits();
+        let mut waits = self.backoff.build();
         let mut token = self.tokens.token().await?;
         let mut renewed = false;
         loop {

@@ -6,6 +6,6 @@ mod client;
 mod error;
 mod manifest;
 
-pub use client::{Backoff, Registry};
+pub use client::Registry;
 pub use error::Error;
 pub use manifest::Manifest;

@@ -34,7 +34,10 @@ fn chunked(pieces: &[&str]) -> String {
     text
 }
 
-async fn built(script: Script, context: Vec<io::Result<Bytes>>) -> (Result<ImageId, BuildError>, Vec<Event>, Vec<String>) {
+async fn built(
+    script: Script,
+    context: Vec<io::Result<Bytes>>,
+) -> (Result<ImageId, BuildError>, Vec<Event>, Vec<String>) {
     let fake = Fake::start(script).await;
     let engine = Engine::connect(&fake.address).await.unwrap();
     let trace = Trace::empty();

@@ -57,7 +57,8 @@ async fn an_old_engine_and_a_denying_plugin_are_refused_by_name() {
     let error = greeted(&PING.replace("1.45", "1.39")).await.unwrap_err();
     assert_eq!(error, Error::TooOld { version: "26.1.5".to_owned(), api: "1.39".parse().unwrap() });
     let body = r#"{"message":"authorization denied by plugin pipelines: Command not supported."}"#;
-    let error = greeted(&format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await.unwrap_err();
+    let error =
+        greeted(&format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the engine's authorization plugin `pipelines` does not allow GET /_ping: Command not supported."

@@ -143,18 +143,32 @@ impl Explain for BuildError {
             }
             Self::Step { .. } => "read the output of that step above: the last lines say what its command did not like",
             Self::StepBroken { .. } | Self::Context(_) => return None,
-            Self::BaseMissing { .. } => "check its name and tag in the Dockerfile's `FROM` or `COPY --from`; if it is private, give its registry in `REGISTRY_LOGINS`",
-            Self::BaseDenied { .. } => "give a login for its registry in `REGISTRY_LOGINS`: `host=…,username=…,password-env=VAR`",
-            Self::BaseRateLimited { .. } => "log in with `REGISTRY_LOGINS`, or take the image from `public.ecr.aws/docker/library/…` or from a pull-through cache in ECR",
-            Self::BaseUnreachable { .. } => "check the registry's name in the Dockerfile, and that the engine can reach it",
-            Self::NeedsBuildKit { .. } => "this version of the pipe builds with the classic builder: write it without that",
-            Self::SourceMissing { .. } => "paths are relative to `CONTEXT`: check that the file is there, in the same case, and not excluded by `.dockerignore`",
+            Self::BaseMissing { .. } => {
+                "check its name and tag in the Dockerfile's `FROM` or `COPY --from`; if it is private, give its registry in `REGISTRY_LOGINS`"
+            }
+            Self::BaseDenied { .. } => {
+                "give a login for its registry in `REGISTRY_LOGINS`: `host=…,username=…,password-env=VAR`"
+            }
+            Self::BaseRateLimited { .. } => {
+                "log in with `REGISTRY_LOGINS`, or take the image from `public.ecr.aws/docker/library/…` or from a pull-through cache in ECR"
+            }
+            Self::BaseUnreachable { .. } => {
+                "check the registry's name in the Dockerfile, and that the engine can reach it"
+            }
+            Self::NeedsBuildKit { .. } => {
+                "this version of the pipe builds with the classic builder: write it without that"
+            }
+            Self::SourceMissing { .. } => {
+                "paths are relative to `CONTEXT`: check that the file is there, in the same case, and not excluded by `.dockerignore`"
+            }
             Self::Dockerfile { reason } if reason.contains("unknown instruction") => {
                 "correct that line; if it lies in a here-document (`<<EOF`), write it without, since this version builds with the classic builder"
             }
             Self::Dockerfile { .. } => "correct that line of the Dockerfile",
             Self::TargetMissing { .. } => "name a stage of the Dockerfile: the word after `AS` in a `FROM` line",
-            Self::NetworkMissing { .. } => "use `host`, `none` or `bridge`, or a network that `docker network ls` shows",
+            Self::NetworkMissing { .. } => {
+                "use `host`, `none` or `bridge`, or a network that `docker network ls` shows"
+            }
             Self::NoSpace { .. } => "free space with `docker system prune`, or use a step of a larger size",
             Self::Other { .. } | Self::NoImage => "run again with `DEBUG` set to `true` to see more",
         };

@@ -65,13 +65,17 @@ pub enum Error {
         reason: String,
     },
     /// We spoke plain HTTP and the engine wants TLS.
-    #[error("the engine at `DOCKER_HOST` `{host}` wants TLS, and neither `DOCKER_TLS_VERIFY` nor `DOCKER_CERT_PATH` is set")]
+    #[error(
+        "the engine at `DOCKER_HOST` `{host}` wants TLS, and neither `DOCKER_TLS_VERIFY` nor `DOCKER_CERT_PATH` is set"
+    )]
     PlainToTls {
         /// The address.
         host: String,
     },
     /// We spoke TLS and the engine speaks plain HTTP.
-    #[error("`DOCKER_TLS_VERIFY` or `DOCKER_CERT_PATH` asks for TLS, and the engine at `DOCKER_HOST` `{host}` speaks plain HTTP")]
+    #[error(
+        "`DOCKER_TLS_VERIFY` or `DOCKER_CERT_PATH` asks for TLS, and the engine at `DOCKER_HOST` `{host}` speaks plain HTTP"
+    )]
     TlsToPlain {
         /// The address.
         host: String,
@@ -171,7 +175,9 @@ pub enum Error {
         reason: String,
     },
     /// The query is longer than a URI may be.
-    #[error("`BUILD_ARGS`, `LABELS` and the other build options make a request of {length} characters, at most 65,000 are possible")]
+    #[error(
+        "`BUILD_ARGS`, `LABELS` and the other build options make a request of {length} characters, at most 65,000 are possible"
+    )]
     RequestTooLong {
         /// The length of path and query.
         length: usize,

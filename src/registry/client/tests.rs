@@ -73,7 +73,7 @@ async fn registry(server: &Server) -> (Registry, Server) {
     };
     let endpoint = Endpoint::of(&repository.host, Some(api.address.clone()));
     let tokens = Arc::new(TokenSource::new(Ecr::new(&keys, endpoint, net.aws)));
-    let backoff = Backoff { first: Duration::from_millis(1), retries: 2 };
+    let backoff = ExponentialBuilder::new().with_min_delay(Duration::from_millis(1)).with_max_times(2);
     let registry =
         Registry { base: server.address.clone(), ..Registry::new(net.registry, repository, tokens, backoff) };
     (registry, api)
