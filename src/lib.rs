@@ -9,6 +9,8 @@ pub mod engine;
 pub mod error;
 pub mod image;
 pub mod net;
+pub mod plan;
 pub mod progress;
 pub mod registry;
 pub mod report;
+pub mod run;

@@ -1,2 +1,6 @@
-//! x
-fn main() {}
+//! The binary: one run, one exit code.
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> std::process::ExitCode {
+    Box::pin(ecr_pipe::run::run(std::env::vars_os(), std::io::stdout(), std::io::stderr())).await.into()
+}

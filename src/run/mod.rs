@@ -1,0 +1,215 @@
+//! The order of a run: read, check, build, push, read back, report. And what an interrupt undoes.
+
+mod build;
+mod interrupt;
+mod preflight;
+mod push;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use backon::ExponentialBuilder;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::config::{Config, Problems, Warning};
+use crate::engine::ImageId;
+use crate::error::{ExitCode, Failure, exit_code};
+use crate::image::{Digest, Name, Tag};
+use crate::net::install_crypto_provider;
+use crate::progress::{Event, Log, Style, bytes, diagnostics};
+use crate::registry::Manifest;
+use crate::report::{Outcome, Took, append_for_later_steps};
+
+use interrupt::{Interrupted, Interrupts};
+use preflight::{EcrSide, PushSide, Ready};
+
+/// How long the clean-up after an interrupt may take: Bitbucket and `docker stop` kill after 10 s.
+const CLEAN_UP: Duration = Duration::from_secs(9);
+
+/// How long to wait before each further try of something temporary: 0.5 s and doubling, with jitter so that parallel steps do
+/// not return together, about half a minute in all.
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(8))
+        .with_max_times(5)
+        .with_jitter()
+}
+
+/// Runs the pipe with these pairs of the environment.
+pub async fn run(
+    pairs: impl IntoIterator<Item = (OsString, OsString)>,
+    stdout: impl Write,
+    stderr: impl Write + Send + 'static,
+) -> ExitCode {
+    let began = Instant::now();
+    let read = Config::read(pairs);
+    let Ok(log) = Log::start(stderr, style(&read)) else { return ExitCode::Bug };
+    log.send(Event::Title(concat!("ecr-pipe ", env!("CARGO_PKG_VERSION")).to_owned())).await;
+    let ended = match &read {
+        Ok(config) => whole(config, &log, stdout).await,
+        Err(problems) => {
+            warn(&log, problems.warnings()).await;
+            Err(problems.failures())
+        }
+    };
+    let code = match ended {
+        Ok(lines) => {
+            log.done(lines, began.elapsed()).await;
+            ExitCode::Done
+        }
+        Err(failures) => {
+            log.failed(&failures, began.elapsed()).await;
+            exit_code(&failures)
+        }
+    };
+    log.flush().await;
+    code
+}
+
+fn style(read: &Result<Config, Problems>) -> Style {
+    match read {
+        Ok(config) => Style { color: config.color, debug: config.debug },
+        // What the variables say of it may be among the problems.
+        Err(_) => Style { color: false, debug: false },
+    }
+}
+
+async fn warn(log: &Log, warnings: &[Warning]) {
+    for Warning { message, hint } in warnings {
+        log.send(Event::Warning { message: message.clone(), hint: hint.clone() }).await;
+    }
+}
+
+/// A run with a configuration; the last lines of the log, or why there are none.
+async fn whole(config: &Config, log: &Log, stdout: impl Write) -> Result<Vec<String>, Vec<Failure>> {
+    let mut interrupts = Interrupts::listen().map_err(|error| vec![bug(&format!("no signal handlers: {error}"))])?;
+    for secret in config.secrets() {
+        log.mask(secret).await;
+    }
+    if config.debug {
+        diagnostics::install(log.clone());
+    }
+    install_crypto_provider();
+    warn(log, &config.warnings).await;
+
+    let mut took = Took::default();
+    let checks = grouped("Checks", log, &mut took.checks, preflight::check(config, log));
+    let ready = tokio::select! {
+        ready = checks => ready?,
+        interrupted = interrupts.next() => return Err(vec![interrupted.into()]),
+    };
+    // The branch that loses is dropped at once, and with it the connection by which the engine works.
+    let ended = tokio::select! {
+        ended = job(config, &ready, log, &mut took) => Ok(ended),
+        interrupted = interrupts.next() => Err(interrupted),
+    };
+    match ended {
+        Ok(Ok(Done::Built(image))) => Ok(vec![format!("built {}", image.short())]),
+        Ok(Ok(Done::Pushed(ecr, image, manifest))) => report(config, &ready, ecr, &image, &manifest, took, stdout),
+        Ok(Err(failure)) => Err(vec![failure]),
+        Err(interrupted) => {
+            undo(interrupted, &ready, &mut interrupts, log).await;
+            Err(vec![interrupted.into()])
+        }
+    }
+}
+
+/// What a job came to.
+enum Done<'a> {
+    Built(ImageId),
+    Pushed(&'a EcrSide, ImageId, Manifest),
+}
+
+async fn job<'a>(config: &Config, ready: &'a Ready, log: &Log, took: &mut Took) -> Result<Done<'a>, Failure> {
+    let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
+    match &ready.ecr {
+        Some(ecr) if let Some(side) = &ecr.push => {
+            let pushing = push::push(&image, ready, ecr, side, log);
+            let manifest = grouped("Push", log, &mut took.push, pushing).await?;
+            Ok(Done::Pushed(ecr, image, manifest))
+        }
+        ecr => {
+            let local = match (&config.image, ecr) {
+                (_, Some(ecr)) => ecr.repository.to_string(),
+                (Name::Full(repository), None) => repository.to_string(),
+                (Name::Bare(name), None) => name.to_string(),
+            };
+            for tag in &config.tags {
+                ready.engine.tag(&image, &local, tag, &ready.trace).await?;
+                log.send(Event::Note(format!("{local}:{tag}, not pushed, since `PUSH` is false"))).await;
+            }
+            Ok(Done::Built(image))
+        }
+    }
+}
+
+/// A part of the run as a group of the log.
+async fn grouped<T, E>(
+    name: &'static str,
+    log: &Log,
+    took: &mut Duration,
+    part: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let began = Instant::now();
+    log.send(Event::GroupStarted(name)).await;
+    let result = part.await;
+    *took = began.elapsed();
+    log.send(if result.is_ok() { Event::GroupFinished(*took) } else { Event::GroupFailed(*took) }).await;
+    result
+}
+
+/// Takes what the run made out of the engine. A second signal ends the wait.
+async fn undo(interrupted: Interrupted, ready: &Ready, interrupts: &mut Interrupts, log: &Log) {
+    log.send(Event::Note(format!("{interrupted}: taking out of the engine what this run made"))).await;
+    let forgotten = tokio::select! {
+        forgotten = tokio::time::timeout(CLEAN_UP, ready.engine.forget(&ready.trace)) => forgotten,
+        _ = interrupts.next() => return,
+    };
+    if !matches!(forgotten, Ok(Ok(()))) {
+        let hint = Some("`docker image prune` removes what is left".to_owned());
+        log.send(Event::Warning { message: "not everything could be taken out of the engine".to_owned(), hint }).await;
+    }
+}
+
+fn report(
+    config: &Config,
+    ready: &Ready,
+    ecr: &EcrSide,
+    image: &ImageId,
+    manifest: &Manifest,
+    took: Took,
+    mut stdout: impl Write,
+) -> Result<Vec<String>, Vec<Failure>> {
+    let planned = ecr.push.iter().flat_map(|PushSide { plan, .. }| &plan.tags);
+    let tags: Vec<(Tag, Option<Digest>)> = planned.map(|planned| (planned.tag.clone(), planned.now.clone())).collect();
+    let finished_at = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let outcome = Outcome {
+        repository: &ecr.repository,
+        digest: &manifest.digest,
+        media_type: &manifest.media_type,
+        tags: &tags,
+        image_id: image.as_str(),
+        image_bytes: manifest.image_bytes,
+        bitbucket: &config.bitbucket,
+        engine: &ready.engine.facts().version,
+        finished_at: &finished_at.format(&Rfc3339).unwrap_or_default(),
+        took,
+    };
+    let uri = ecr.repository.at(&manifest.digest);
+    // Whoever listened may have gone; the push is done all the same, and the log has the line too.
+    let _ = writeln!(stdout, "{uri}").and_then(|()| stdout.flush());
+    if let Some(path) = &config.bitbucket.variables_path {
+        append_for_later_steps(path, &outcome);
+    }
+    ready.output.write(&outcome).map_err(|error| vec![error.into()])?;
+    let size = manifest.image_bytes.map(|size| format!(", {}", bytes(size))).unwrap_or_default();
+    let names: Vec<String> = tags.iter().map(|(tag, _)| tag.to_string()).collect();
+    Ok(vec![format!("pushed {uri}"), format!("tagged {}{size}", names.join(", "))])
+}
+
+fn bug(message: &str) -> Failure {
+    Failure { code: ExitCode::Bug, message: message.to_owned(), hint: None }
+}

@@ -1,0 +1,99 @@
+//! The push: content by the engine, tag by tag, and each tag read back from the registry.
+
+use super::backoff;
+use super::preflight::{EcrSide, PushSide, Ready};
+use crate::aws::Token;
+use crate::engine::{ImageId, Login};
+use crate::error::{ExitCode, Explain, Failure};
+use crate::image::{Digest, Repository, Tag};
+use crate::progress::{Event, Log};
+use crate::registry::Manifest;
+
+/// The registry does not have what was pushed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ReadBack {
+    /// There is no such tag.
+    #[error("tag `{tag}` was pushed, but `{repository}` does not have it")]
+    Missing {
+        /// The tag.
+        tag: Tag,
+        /// The repository.
+        repository: Repository,
+    },
+    /// The tag names another image.
+    #[error("tag `{tag}` was pushed as {pushed}, but in `{repository}` it names {found}")]
+    Differs {
+        /// The tag.
+        tag: Tag,
+        /// The repository.
+        repository: Repository,
+        /// What the engine pushed.
+        pushed: Digest,
+        /// What the registry has.
+        found: Digest,
+    },
+}
+
+impl Explain for ReadBack {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Missing { .. } | Self::Differs { .. } => ExitCode::Push,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } | Self::Differs { .. } => Some(
+                "see whether another pipeline pushes or deletes the same tag at the same time, and run the step again"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// The login that a token is.
+pub(super) fn login(repository: &Repository, token: &Token) -> Login {
+    Login { host: repository.host.to_string(), username: token.username.clone(), password: token.password.clone() }
+}
+
+/// Pushes every tag in the order of `TAG`; what comes back is the manifest that the registry confirmed.
+pub(super) async fn push(
+    image: &ImageId,
+    ready: &Ready,
+    ecr: &EcrSide,
+    side: &PushSide,
+    log: &Log,
+) -> Result<Manifest, Failure> {
+    let repository = &ecr.repository;
+    let mut confirmed = None;
+    for planned in &side.plan.tags {
+        let tag = &planned.tag;
+        ready.engine.tag(image, &repository.to_string(), tag, &ready.trace).await?;
+        let token = ecr.tokens.token().await?;
+        let fresh_login = async || {
+            let token = ecr.tokens.renewed(&token).await?;
+            log.mask(token.password.clone()).await;
+            Ok(login(repository, &token))
+        };
+        let engine = &ready.engine;
+        let pushed =
+            engine.push_with_retries(repository, tag, &login(repository, &token), log, backoff(), fresh_login).await?;
+        let manifest = read_back(side, repository, tag, pushed.digest).await?;
+        log.send(Event::Note(format!("{tag}: {}", manifest.digest))).await;
+        confirmed = Some(manifest);
+    }
+    // The configuration has at least one tag, always.
+    confirmed.ok_or_else(|| Failure { code: ExitCode::Bug, message: "there was no tag to push".to_owned(), hint: None })
+}
+
+/// What the registry has behind the tag must be what was pushed.
+async fn read_back(side: &PushSide, repository: &Repository, tag: &Tag, pushed: Digest) -> Result<Manifest, Failure> {
+    let (tag, repository) = (tag.clone(), repository.clone());
+    match side.registry.manifest(&tag).await? {
+        None => Err(ReadBack::Missing { tag, repository }.into()),
+        Some(manifest) if manifest.digest != pushed => {
+            Err(ReadBack::Differs { tag, repository, pushed, found: manifest.digest }.into())
+        }
+        Some(manifest) => Ok(manifest),
+    }
+}
