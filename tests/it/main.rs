@@ -1,1 +1,11 @@
-//! x
+//! End-to-end tests: the pipe as a process, in labs with real engines, a real registry and an ECR emulator.
+//! One binary, since each would be linked anew. `tests/lab/README.md` explains the labs.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may")]
+
+mod build_variables;
+mod equivalence;
+mod house;
+mod interrupt;
+mod lab;
+mod main_job;
+mod pipe;

@@ -1,0 +1,168 @@
+//! Labs for the tests: one of each kind at the most, brought up when a test first asks, gone when this process ends.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The engines of the lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// Engine 20.10, the oldest that is supported.
+    V20,
+    /// Engine 26.1, nearest to what runs on Bitbucket.
+    V26,
+    /// Engine 28.5 with the graphdriver store.
+    V28,
+    /// Engine 28.5 with the containerd image store.
+    V28Containerd,
+}
+
+impl Engine {
+    /// All four.
+    pub(crate) const ALL: [Self; 4] = [Self::V20, Self::V26, Self::V28, Self::V28Containerd];
+
+    /// What `lab up --engine` calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::V20 => "20.10",
+            Self::V26 => "26.1",
+            Self::V28 => "28.5",
+            Self::V28Containerd => "28.5-containerd",
+        }
+    }
+}
+
+/// What `lab up` says of itself, as far as the tests use it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) pid: u32,
+    pub(crate) docker_host: String,
+    pub(crate) admin_docker_host: String,
+    pub(crate) ca: String,
+    pub(crate) account: String,
+    pub(crate) docker_cli: String,
+    /// The CLI's configuration; it names the lab's administrator, whom the cage lets pass.
+    pub(crate) docker_config: String,
+}
+
+/// A running lab.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    pub(crate) facts: Facts,
+    /// The whole line, for what only one test needs.
+    pub(crate) line: Value,
+    /// The lab lives as long as this pipe is open, thus as long as this process.
+    _stdin: ChildStdin,
+    _child: Child,
+}
+
+fn program() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/lab")
+}
+
+/// The lab of this kind, brought up if it is not there yet.
+pub(crate) fn lab(engine: Engine, caged: bool) -> &'static Lab {
+    static LABS: [OnceLock<Lab>; 8] = [const { OnceLock::new() }; 8];
+    // Two cores bring labs up faster one after the other than all at once.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let place = engine as usize * 2 + usize::from(caged);
+    LABS[place].get_or_init(|| {
+        let _turn = ONE_AT_A_TIME.lock();
+        let mut arguments = vec!["--engine", engine.name()];
+        if caged {
+            arguments.push("--caged");
+        }
+        Lab::up(&arguments)
+    })
+}
+
+/// The lab that most tests use: the engine nearest to Bitbucket's, without the cage.
+pub(crate) fn usual() -> &'static Lab {
+    lab(Engine::V26, false)
+}
+
+impl Lab {
+    /// Brings up a lab of one's own.
+    pub(crate) fn up(arguments: &[&str]) -> Self {
+        let mut child = Command::new(program())
+            .arg("up")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("tests/lab/lab starts; `make test` installs what it needs");
+        let stdin = child.stdin.take().expect("stdin is a pipe");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("stdout is a pipe")).read_line(&mut line).expect("a line");
+        let line: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("lab up {arguments:?} did not come up ({error}): {line:?}"));
+        let facts = serde_json::from_value(line.clone()).expect("the line has the facts the tests use");
+        Self { facts, line, _stdin: stdin, _child: child }
+    }
+
+    /// A command that will run in the lab's network and mounts, with an empty environment.
+    /// It is no member of the lab's pid namespace, so that its pid here is its own.
+    pub(crate) fn command(&self, program: &str, folder: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.facts.pid.to_string(), "--mount", "--net"]);
+        // Entering the mounts moves the working folder to their root, so it is named again.
+        command.arg(format!("--wdns={}", folder.display())).arg("--").arg(program);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    }
+
+    /// Runs the docker CLI that belongs to the lab's engine, past the cage.
+    pub(crate) fn docker(&self, arguments: &[&str]) -> String {
+        output(self.docker_command(Path::new("/")).args(arguments))
+    }
+
+    /// The docker CLI that belongs to the lab's engine, in a folder, past the cage.
+    pub(crate) fn docker_command(&self, folder: &Path) -> Command {
+        let mut command = self.command(&self.facts.docker_cli, folder);
+        command.args(["--config", &self.facts.docker_config, "--host", &self.facts.admin_docker_host]);
+        command
+    }
+
+    /// Runs `lab VERB PID …`.
+    pub(crate) fn control(&self, verb: &str, arguments: &[&str]) -> String {
+        output(Command::new(program()).arg(verb).arg(self.facts.pid.to_string()).args(arguments))
+    }
+
+    /// Creates a repository in `us-east-1`.
+    pub(crate) fn create_repository(&self, name: &str, options: &[&str]) {
+        self.control("repository", &[&["create", name], options].concat());
+    }
+
+    /// Puts a fault between the pipe or the engine and what they speak to.
+    pub(crate) fn fault(&self, rule: &Value) {
+        self.control("fault", &[&rule.to_string()]);
+    }
+
+    /// The requests of which the recorded line matches.
+    pub(crate) fn requests(&self, pattern: &str) -> Vec<Value> {
+        let lines = self.control("requests", &["--match", pattern]);
+        lines.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+    }
+
+    /// The registry host of a region.
+    pub(crate) fn host(&self, region: &str) -> String {
+        format!("{}.dkr.ecr.{region}.amazonaws.com", self.facts.account)
+    }
+}
+
+/// Runs a command that must succeed.
+pub(crate) fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}: {}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
