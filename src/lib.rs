@@ -7,6 +7,7 @@ pub mod config;
 pub mod context;
 pub mod engine;
 pub mod error;
+pub mod fault;
 pub mod image;
 pub mod net;
 pub mod plan;

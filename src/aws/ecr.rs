@@ -7,6 +7,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesError;
+use aws_sdk_ecr::primitives::DateTimeFormat;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use secrecy::ExposeSecret as _;
 
@@ -76,6 +77,10 @@ impl Ecr {
         let answer = self.client.get_authorization_token().send().await;
         let answer = answer.map_err(|error| Error::of(self.call(action, "*".to_owned()), &error))?;
         let data = answer.authorization_data().first();
+        if let Some(data) = data {
+            let expires = data.expires_at().and_then(|at| at.fmt(DateTimeFormat::DateTime).ok()).unwrap_or_default();
+            tracing::debug!("a token for {}, valid until {expires}", data.proxy_endpoint().unwrap_or("no registry"));
+        }
         data.and_then(|data| {
             let expires = data.expires_at().and_then(|at| SystemTime::try_from(*at).ok());
             Token::parse(data.authorization_token()?, data.proxy_endpoint()?, expires, SystemTime::now())

@@ -76,6 +76,7 @@ impl Registry {
         let request = self.client.get(format!("{}{path}", self.base)).header(ACCEPT_HEADER, ACCEPT);
         let sent = request.basic_auth(&token.username, Some(token.password.expose_secret())).send().await;
         let response = sent.map_err(|error| (self.unreachable(&error), None))?;
+        tracing::debug!("GET {}{path}: {}", self.repository.host, response.status());
         if response.status().is_success() {
             return self.read(response, tag).await.map(Some).map_err(|error| (error, None));
         }

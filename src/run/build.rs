@@ -23,6 +23,7 @@ pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<I
     let built = ready.engine.build(&request, stream.boxed(), &ready.trace, log).await;
     let mut broke_off = None;
     if let Some(sent) = sent.take() {
+        tracing::debug!("the context was a tar of {} bytes", sent.bytes);
         for warning in sent.warnings {
             log.send(Event::Warning { message: warning.to_string(), hint: warning.hint() }).await;
         }

@@ -4,6 +4,7 @@
 
 mod build_variables;
 mod equivalence;
+mod fault;
 mod house;
 mod interrupt;
 mod lab;
