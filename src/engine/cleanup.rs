@@ -5,7 +5,7 @@ use std::time::Duration;
 use bollard::query_parameters::{RemoveContainerOptions, RemoveImageOptions, TagImageOptions};
 use tokio::time::{Instant, sleep};
 
-use super::trace::{Listed, Trace};
+use super::trace::{Listed, Made, Trace};
 use super::{Engine, Error};
 
 /// How long the engine may take to end a cancelled build, and then to take away its own containers.
@@ -69,7 +69,7 @@ impl Engine {
     /// Removes images from the leaves on, until none of ours is left that can be removed. Parents are not removed with them
     /// (`noprune`), since they may have been there before.
     async fn forget_images(&self, trace: &Trace) -> Result<(), Error> {
-        let made = trace.made().images;
+        let made = trace.made();
         // The longest chain is that of a Dockerfile with the most layers an image can have; each round takes its leaf.
         for _ in 0..256 {
             let all = self.images().await?;
@@ -97,15 +97,17 @@ impl Engine {
     }
 }
 
-/// Whether the build made the image: it was not there before, has no name that is not ours, and the stream told of it, or it
-/// was made from one that it made, which is so when the build was cancelled between the making and the telling.
-fn is_ours(image: &Listed, all: &[Listed], trace: &Trace, made: &[String]) -> bool {
+/// Whether the build brought the image: it was not there before, has no name, and
+/// - the stream told of it, or
+/// - it was made from one of which it told: the build was cancelled between the making and the telling, or
+/// - a pull was cancelled after the image was complete and before it got its name (seen with 26.1).
+fn is_ours(image: &Listed, all: &[Listed], trace: &Trace, made: &Made) -> bool {
     let is_new = |image: &Listed| !trace.before.images.contains(image.id.as_str());
-    let told = |image: &Listed| made.iter().any(|short| image.id.is_short(short));
+    let told = |image: &Listed| made.images.iter().any(|short| image.id.is_short(short));
     if !is_new(image) || !image.names.is_empty() {
         return false;
     }
-    if told(image) {
+    if told(image) || (made.pulling && image.parent.is_empty()) {
         return true;
     }
     let mut parent = all.iter().find(|other| other.id.as_str() == image.parent);
@@ -116,4 +118,38 @@ fn is_ours(image: &Listed, all: &[Listed], trace: &Trace, made: &[String]) -> bo
         parent = all.iter().find(|other| other.id.as_str() == ancestor.parent);
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ImageId;
+
+    fn image(letter: &str, parent: &str, names: &[&str]) -> Listed {
+        let id = |letter: &str| if letter.is_empty() { String::new() } else { format!("sha256:{}", letter.repeat(64)) };
+        Listed { id: ImageId::new(id(letter)), parent: id(parent), names: names.iter().map(|name| (*name).to_owned()).collect() }
+    }
+
+    fn ours(made: &Made, before: &[&str]) -> String {
+        let all = [
+            image("a", "", &["busybox:1.36"]),
+            image("b", "a", &[]),
+            image("c", "b", &[]),
+            image("d", "a", &[]),
+            image("e", "", &[]),
+        ];
+        let mut trace = Trace::empty();
+        trace.before.images = before.iter().map(|letter| format!("sha256:{}", letter.repeat(64))).collect();
+        all.iter().filter(|image| is_ours(image, &all, &trace, made)).map(|image| &image.id.short()[..1]).collect()
+    }
+
+    #[test]
+    fn only_what_the_build_told_of_or_made_from_it_is_ours() {
+        let made = Made { images: vec!["a".repeat(12), "b".repeat(12)], ..Made::default() };
+        // `a` has a name, `d` may be another build's, `e` anybody's.
+        assert_eq!(ours(&made, &["a"]), "bc");
+        assert_eq!(ours(&made, &["a", "b", "c"]), "");
+        assert_eq!(ours(&Made::default(), &["a"]), "");
+        assert_eq!(ours(&Made { pulling: true, ..Made::default() }, &["a"]), "e");
+    }
 }

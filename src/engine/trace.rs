@@ -46,6 +46,8 @@ pub(super) struct Made {
     pub(super) images: Vec<String>,
     /// Names of base images that were pulled.
     pub(super) pulled: Vec<String>,
+    /// Whether a pull has begun and not ended.
+    pub(super) pulling: bool,
     /// Names that were put on the image.
     pub(super) names: Vec<String>,
 }
@@ -133,6 +135,11 @@ impl Notes {
 
     /// moby `distribution/pull.go`, `writeStatus`.
     fn status(&self, status: &str) {
+        if status.starts_with("Pulling from ") {
+            lock(&self.0).pulling = true;
+        } else if status.starts_with("Status: ") {
+            lock(&self.0).pulling = false;
+        }
         if let Some(name) = status.strip_prefix("Status: Downloaded newer image for ") {
             lock(&self.0).pulled.push(name.to_owned());
         }
