@@ -127,7 +127,11 @@ mod tests {
 
     fn image(letter: &str, parent: &str, names: &[&str]) -> Listed {
         let id = |letter: &str| if letter.is_empty() { String::new() } else { format!("sha256:{}", letter.repeat(64)) };
-        Listed { id: ImageId::new(id(letter)), parent: id(parent), names: names.iter().map(|name| (*name).to_owned()).collect() }
+        Listed {
+            id: ImageId::new(id(letter)),
+            parent: id(parent),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        }
     }
 
     fn ours(made: &Made, before: &[&str]) -> String {

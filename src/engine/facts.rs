@@ -25,7 +25,7 @@ pub struct Facts {
     pub os: String,
     /// In Go's words: `amd64`, `arm64`.
     pub architecture: String,
-    /// `Builder-Version` of the ping: `1` classic, `2` BuildKit; what a docker CLI would use unless told.
+    /// `Builder-Version` of the ping: `1` classic, `2` `BuildKit`; what a docker CLI would use unless told.
     pub builder: Option<String>,
     /// The address as `DOCKER_HOST` has it.
     pub address: String,

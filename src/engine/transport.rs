@@ -119,14 +119,19 @@ impl Transport {
         let request = self.shape(request)?;
         let (wire, socket) =
             timeout(CONNECT, self.connect()).await.map_err(|_| Error::Timeout { host: self.name.clone() })??;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(wire)).await.map_err(|error| self.dropped(&error))?;
-        let task = tokio::spawn(async move {
-            // What goes wrong is also told to whoever waits for the response.
-            let _ = connection.await;
-        });
+        let (mut sender, wire) = http1::handshake(TokioIo::new(wire)).await.map_err(|error| self.dropped(&error))?;
+        let task = tokio::spawn(wire);
         let connection = Connection { task: Some(task.abort_handle()), socket };
-        let response = sender.send_request(request).await.map_err(|error| self.dropped(&error))?;
+        let response = match sender.send_request(request).await {
+            Ok(response) => response,
+            // Where the connection broke before the request was taken, only its own end tells why.
+            Err(error) => {
+                return Err(match timeout(Duration::from_secs(1), task).await {
+                    Ok(Ok(Err(why))) if error.is_canceled() || error.is_closed() => self.dropped(&why),
+                    Ok(_) | Err(_) => self.dropped(&error),
+                });
+            }
+        };
         Ok((response, connection))
     }
 

@@ -60,22 +60,24 @@ impl Lines {
                 continue;
             }
             self.place = match (self.place, character) {
-                (Place::Text, '\u{1b}') => Place::Escape,
-                (Place::Text, '\u{9b}') | (Place::Escape, '[') => Place::Sequence,
+                (Place::Text | Place::Escape | Place::Sequence, '\u{1b}') | (Place::Escape, '\u{20}'..='\u{2f}') => {
+                    Place::Escape
+                }
+                (Place::Text, '\u{9b}') | (Place::Escape, '[') | (Place::Sequence, '\u{20}'..='\u{3f}') => {
+                    Place::Sequence
+                }
                 (Place::Text, '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}')
                 | (Place::Escape, 'P' | 'X' | ']' | '^' | '_') => Place::Quoted,
                 (Place::Text, _) => {
                     self.keep(character);
                     Place::Text
                 }
-                (Place::Escape, '\u{20}'..='\u{2f}') => Place::Escape,
-                (Place::Sequence, '\u{20}'..='\u{3f}') => Place::Sequence,
-                (Place::Escape | Place::Sequence, '\u{1b}') => Place::Escape,
                 (Place::Quoted, '\u{1b}') => Place::QuotedEscape,
-                (Place::Quoted, '\u{7}' | '\u{9c}') | (Place::QuotedEscape, '\\') => Place::Text,
+                // ST or BEL; the final character, or one that has no business there: what follows is text again.
+                (Place::Quoted, '\u{7}' | '\u{9c}')
+                | (Place::QuotedEscape, '\\')
+                | (Place::Escape | Place::Sequence, _) => Place::Text,
                 (Place::Quoted | Place::QuotedEscape, _) => Place::Quoted,
-                // The final character, or one that has no business there: what follows is text again.
-                (Place::Escape | Place::Sequence, _) => Place::Text,
             };
         }
     }

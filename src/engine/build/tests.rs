@@ -27,11 +27,8 @@ fn options() -> Build {
 }
 
 fn chunked(pieces: &[&str]) -> String {
-    let mut text = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
-    for piece in pieces {
-        text.push_str(&format!("{:x}\r\n{piece}\r\n", piece.len()));
-    }
-    text
+    let chunks: Vec<_> = pieces.iter().map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len())).collect();
+    format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}", chunks.concat())
 }
 
 async fn built(

@@ -64,7 +64,7 @@ pub enum BuildError {
         /// The engine's words.
         reason: String,
     },
-    /// The Dockerfile uses what only BuildKit can do.
+    /// The Dockerfile uses what only `BuildKit` can do.
     #[error("the Dockerfile needs BuildKit: {what}")]
     NeedsBuildKit {
         /// What it uses and where.
