@@ -68,6 +68,9 @@ fn buildkit_only(reason: &str, step: Option<&Step>) -> Option<String> {
         step.map(|step| format!(" (step {} of {}: `{}`)", step.number, step.total, step.instruction))
             .unwrap_or_default()
     };
+    if reason.starts_with("failed to parse platform : \"\" is an invalid ") {
+        return Some(format!("a `--platform` of an automatic variable, which is empty here{}", instruction()));
+    }
     if let Some((what, _)) = reason.split_once(" requires BuildKit") {
         return Some(format!("{what}{}", instruction()));
     }

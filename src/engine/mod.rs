@@ -8,6 +8,7 @@ mod build;
 mod cleanup;
 mod connect;
 mod denial;
+mod dockerfile;
 mod error;
 mod facts;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod version;
 
 pub use build::{BuildRequest, ImageId};
 pub use connect::Engine;
+pub use dockerfile::Dockerfile;
 pub use error::{BuildError, Error, PushError};
 pub use facts::{Facts, Storage};
 pub use login::Login;

@@ -32,6 +32,8 @@ struct Layer {
     began: Instant,
     told: Instant,
     size: Option<u64>,
+    /// Seconds until the engine tries again.
+    countdown: Option<u64>,
     ended: bool,
 }
 
@@ -42,8 +44,13 @@ impl Layers {
     /// image service's `progress.go`; of others nothing is said.
     pub fn update(&mut self, state: &State<'_>, now: Instant) -> Option<String> {
         let id = state.id;
-        let layer =
-            self.layers.entry(id.to_owned()).or_insert(Layer { began: now, told: now, size: None, ended: false });
+        let layer = self.layers.entry(id.to_owned()).or_insert(Layer {
+            began: now,
+            told: now,
+            size: None,
+            countdown: None,
+            ended: false,
+        });
         if layer.ended {
             return None;
         }
@@ -83,12 +90,11 @@ impl Layers {
                 format!("{id} mounted from {}", &status["Mounted from".len()..].trim())
             }
             status if status.starts_with("Retrying in") => {
-                // Counted down each second: once is enough.
-                if now - layer.told < BETWEEN && layer.told != layer.began {
-                    return None;
-                }
-                layer.told = now;
-                return Some(format!("{id} {}", status.to_lowercase()));
+                let seconds = status.split_whitespace().nth(2).and_then(|word| word.parse().ok());
+                // Counted down each second: only the start of a countdown is told.
+                let is_new = seconds > layer.countdown || layer.countdown.is_none();
+                layer.countdown = seconds;
+                return is_new.then(|| format!("{id} {}", status.to_lowercase()));
             }
             _ => return None,
         };
@@ -147,7 +153,10 @@ mod tests {
             (0, "Preparing", None, None),
             (10, "Retrying in 5 seconds", None, None),
             (1_010, "Retrying in 4 seconds", None, None),
+            (4_010, "Retrying in 1 second", None, None),
+            (6_010, "Retrying in 10 seconds", None, None),
+            (7_010, "Retrying in 9 seconds", None, None),
         ];
-        assert_eq!(lines(&states), ["3fa2b1c4d5e6 retrying in 5 seconds"]);
+        assert_eq!(lines(&states), ["3fa2b1c4d5e6 retrying in 5 seconds", "3fa2b1c4d5e6 retrying in 10 seconds"]);
     }
 }

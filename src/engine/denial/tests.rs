@@ -85,6 +85,10 @@ fn what_only_buildkit_can_do_is_told() {
         "the Dockerfile needs BuildKit: the --mount option (step 2 of 3: `RUN --mount=type=cache,target=/x true`)"
     );
     // 20.10, then 26.1
+    let platform =
+        "failed to parse platform : \"\" is an invalid component of \"\": platform specifier component must match";
+    assert_eq!(build(platform, "FROM --platform=$BUILDPLATFORM busybox"), "NeedsBuildKit");
+    assert_eq!(build(&platform.replace("component of", "OS component of"), "FROM --platform=$X a"), "NeedsBuildKit");
     assert_eq!(before("dockerfile parse error line 2: Unknown flag: link"), "NeedsBuildKit");
     assert_eq!(before("dockerfile parse error on line 2: unknown flag: exclude"), "NeedsBuildKit");
     assert_eq!(before("dockerfile parse error on line 2: unknown flag: exclud"), "Dockerfile");
