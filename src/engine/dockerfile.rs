@@ -135,7 +135,8 @@ fn is_here_document(word: &str) -> bool {
 fn is_git(source: &str) -> bool {
     let path = source.split_once('#').map_or(source, |(path, _)| path);
     let is_http = path.starts_with("https://") || path.starts_with("http://");
-    (is_http && path.strip_suffix(".git").is_some()) || ["git@", "git://", "ssh://"].iter().any(|start| path.starts_with(start))
+    (is_http && path.strip_suffix(".git").is_some())
+        || ["git@", "git://", "ssh://"].iter().any(|start| path.starts_with(start))
 }
 
 #[cfg(test)]

@@ -21,11 +21,13 @@ pub(super) struct Script {
     pub(super) answer: Vec<u8>,
     /// Whether the body of a request is read before it is answered.
     pub(super) reads_body: bool,
+    /// What it says once the client has hung up.
+    pub(super) last_words: Option<String>,
 }
 
 impl Script {
     pub(super) fn answering(answer: impl Into<Vec<u8>>) -> Self {
-        Self { ping: PING.to_owned(), answer: answer.into(), reads_body: true }
+        Self { ping: PING.to_owned(), answer: answer.into(), reads_body: true, last_words: None }
     }
 }
 
@@ -90,6 +92,10 @@ async fn serve(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<String
         }
     };
     let _ = stream.write_all(&answer).await;
+    if let Some(words) = script.last_words {
+        while !matches!(stream.read(&mut [0; 64]).await, Ok(0) | Err(_)) {}
+        let _ = stream.write_all(words.as_bytes()).await;
+    }
     if !script.reads_body {
         // As Go's server does: close our side, read a while, so that the answer is not lost to a reset.
         let _ = stream.shutdown().await;

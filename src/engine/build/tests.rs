@@ -123,3 +123,33 @@ async fn the_plugin_of_bitbucket_is_heard() {
     let (result, ..) = built(Script::answering(answer), small()).await;
     assert!(matches!(result, Err(BuildError::Engine(Error::Plugin { .. }))), "{result:?}");
 }
+
+#[tokio::test]
+async fn a_dropped_build_hangs_up_and_still_hears_what_the_engine_made() {
+    let words = "{\"stream\":\" ---> 0f28463a483f\\n\"}\n";
+    let script = Script {
+        last_words: Some(format!("{:x}\r\n{words}\r\n0\r\n\r\n", words.len())),
+        ..Script::answering(chunked(&["{\"stream\":\" ---> Running in 151d357ae2d6\\n\"}\n"]))
+    };
+    let fake = Fake::start(script).await;
+    let engine = Engine::connect(&fake.address).await.unwrap();
+    let trace = Trace::empty();
+    let (log, _recording) = Log::recorded();
+    let options = options();
+    let request = BuildRequest { dockerfile: "Dockerfile", options: &options, logins: &[] };
+    {
+        let build = engine.build(&request, stream::iter(small()), &trace, &log);
+        let started = async {
+            while trace.made().containers.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            result = build => panic!("{result:?}"),
+            () = started => {}
+        }
+    }
+    trace.settled(std::time::Duration::from_secs(5)).await;
+    assert_eq!(trace.made().containers, ["151d357ae2d6"]);
+    assert_eq!(trace.made().images, ["0f28463a483f"]);
+}
