@@ -62,8 +62,9 @@ impl Ecr {
                     .operation_timeout(OPERATION_TIMEOUT)
                     .build(),
             )
-            .use_fips(endpoint.fips)
-            .use_dual_stack(endpoint.dual_stack);
+            // The SDK refuses both together with an address of one's own.
+            .use_fips(endpoint.fips && endpoint.url.is_none())
+            .use_dual_stack(endpoint.dual_stack && endpoint.url.is_none());
         builder.set_endpoint_url(endpoint.url.clone());
         Self { client: aws_sdk_ecr::Client::new(&builder.build()), endpoint }
     }

@@ -1,13 +1,8 @@
-//! `image.env`, for `source`.
+//! `image.env`, for `source`, and for the file of variables of later steps, which knows no quotes.
 
 use super::{Outcome, variables};
 
-/// The file's text: a line a variable, quoted where a shell needs it.
+/// The file's text: a line a variable. Repositories, digests, tags and commas hold nothing that a shell reads.
 pub(super) fn text(outcome: &Outcome<'_>) -> String {
-    variables(outcome).map(|(name, value)| format!("{name}={}\n", quoted(&value))).concat()
-}
-
-/// Repositories, digests and tags hold no character that a shell reads; a list holds spaces.
-fn quoted(value: &str) -> String {
-    if value.contains(' ') { format!("'{value}'") } else { value.to_owned() }
+    variables(outcome).map(|(name, value)| format!("{name}={value}\n")).concat()
 }

@@ -3,12 +3,12 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use super::{Outcome, variables};
+use super::{Outcome, env};
 
 /// Appends the four variables where the file exists and can be written. Never an error: whether a pipe's own writing to it
 /// is seen depends on where the pipe runs.
 pub fn append(path: &Path, outcome: &Outcome<'_>) {
-    let lines = variables(outcome).map(|(name, value)| format!("{name}={value}\n")).concat();
+    let lines = env::text(outcome);
     let written =
         std::fs::OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(lines.as_bytes()));
     match written {

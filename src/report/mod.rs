@@ -56,7 +56,7 @@ fn variables(outcome: &Outcome<'_>) -> [(&'static str, String); 4] {
         ("IMAGE_URI", outcome.repository.at(outcome.digest)),
         ("IMAGE_DIGEST", outcome.digest.to_string()),
         ("IMAGE_TAG", tags.first().copied().unwrap_or_default().to_owned()),
-        ("IMAGE_TAGS", tags.join(" ")),
+        ("IMAGE_TAGS", tags.join(",")),
     ]
 }
 

@@ -46,7 +46,7 @@ fn image_env_can_be_sourced_by_a_shell() {
     let shell = std::process::Command::new("sh").args(["-euc", script]).current_dir(folder.path()).output().unwrap();
     let digest = Digest::of(b"new");
     let expected =
-        format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web@{digest}|{digest}|1.4.2|1.4.2 latest\n");
+        format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web@{digest}|{digest}|1.4.2|1.4.2,latest\n");
     assert_eq!(String::from_utf8(shell.stdout).unwrap(), expected);
     let mode = std::fs::metadata(folder.path().join("out/image.env")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
@@ -94,5 +94,5 @@ fn the_variables_of_later_steps_are_appended_where_there_is_such_a_file() {
     with_outcome(|outcome| append_for_later_steps(&path, outcome));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("A=1\nIMAGE_URI=123456789012.dkr"), "{text}");
-    assert!(text.ends_with("IMAGE_TAG=1.4.2\nIMAGE_TAGS=1.4.2 latest\n"), "{text}");
+    assert!(text.ends_with("IMAGE_TAG=1.4.2\nIMAGE_TAGS=1.4.2,latest\n"), "{text}");
 }

@@ -19,7 +19,13 @@ pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<I
         logins.push(super::push::login(&ecr.repository, &token));
     }
     let (stream, sent) = Arc::clone(&ready.context).tar();
-    let request = BuildRequest { dockerfile: ready.context.dockerfile_name(), options: &config.build, logins: &logins };
+    let mut options = config.build.clone();
+    for (name, value) in &ready.automatic {
+        if !options.args.iter().any(|(given, _)| given == name) {
+            options.args.push((name.clone(), value.as_str().into()));
+        }
+    }
+    let request = BuildRequest { dockerfile: ready.context.dockerfile_name(), options: &options, logins: &logins };
     let built = ready.engine.build(&request, stream.boxed(), &ready.trace, log).await;
     let mut broke_off = None;
     if let Some(sent) = sent.take() {

@@ -9,7 +9,7 @@ use super::backoff;
 use crate::aws::{Ecr, Endpoint, Mutability, TokenSource};
 use crate::config::{Config, Keys, Warning};
 use crate::context::{Context, Request, Survey};
-use crate::engine::{Engine, Trace};
+use crate::engine::{Dockerfile, Engine, Trace};
 use crate::error::Failure;
 use crate::image::{Name, Repository, Tag};
 use crate::net::Net;
@@ -27,6 +27,8 @@ pub(super) struct Ready {
     pub(super) engine: Engine,
     pub(super) trace: Trace,
     pub(super) context: Arc<Context>,
+    /// Build arguments that a Dockerfile may count on without being given them.
+    pub(super) automatic: Vec<(String, String)>,
     pub(super) output: Folder,
     /// `None` without credentials, which only a run that pushes nothing may lack.
     pub(super) ecr: Option<EcrSide>,
@@ -69,7 +71,8 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     }
     match (ecr, engine, context, output) {
         (Ok(ecr), Ok((engine, trace)), Ok((context, _)), Ok(output)) => {
-            Ok(Ready { engine, trace, context: Arc::new(context), output, ecr })
+            let automatic = Dockerfile::scan(&context.dockerfile().text).automatic_args(engine.facts());
+            Ok(Ready { engine, trace, context: Arc::new(context), automatic, output, ecr })
         }
         (ecr, engine, context, output) => {
             let failures = [ecr.err(), engine.err(), context.err(), output.err()];
@@ -101,6 +104,9 @@ fn request(config: &Config) -> Request {
 fn context_side(request: Request) -> Result<(Context, Survey), Vec<Failure>> {
     let failures = |errors: Vec<crate::context::Error>| errors.into_iter().map(Failure::from).collect::<Vec<_>>();
     let context = Context::open(request).map_err(failures)?;
+    if let Some(error) = Dockerfile::scan(&context.dockerfile().text).needs_buildkit() {
+        return Err(vec![error.into()]);
+    }
     let survey = context.survey().map_err(failures)?;
     Ok((context, survey))
 }

@@ -9,6 +9,10 @@ use crate::image::{Digest, Repository, Tag};
 use crate::progress::{Event, Log};
 use crate::registry::Manifest;
 
+/// Further tries of an engine's push. The engine tries each layer five times itself, over more than a minute (moby
+/// `distribution/xfer/upload.go`).
+const RETRIES: usize = 2;
+
 /// The registry does not have what was pushed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ReadBack {
@@ -76,8 +80,16 @@ pub(super) async fn push(
             Ok(login(repository, &token))
         };
         let engine = &ready.engine;
-        let pushed =
-            engine.push_with_retries(repository, tag, &login(repository, &token), log, backoff(), fresh_login).await?;
+        let pushed = engine
+            .push_with_retries(
+                repository,
+                tag,
+                &login(repository, &token),
+                log,
+                backoff().with_max_times(RETRIES),
+                fresh_login,
+            )
+            .await?;
         let manifest = read_back(side, repository, tag, pushed.digest).await?;
         log.send(Event::Note(format!("{tag}: {}", manifest.digest))).await;
         confirmed = Some(manifest);

@@ -144,3 +144,11 @@ fn the_time_of_files_is_bounded_by_source_date_epoch() {
         .var("SOURCE_DATE_EPOCH", "86400");
     assert_eq!(built(pipe, "stat -c %Y /app"), "86400\n");
 }
+
+#[test]
+fn the_platform_arguments_are_set_for_a_dockerfile_that_declares_them() {
+    let text = "FROM busybox:1.36\nARG TARGETARCH\nARG TARGETOS=none\nRUN echo \"$TARGETOS/$TARGETARCH\" > /platform\n";
+    assert_eq!(built(step(usual()).dockerfile(text), "cat /platform"), "linux/amd64\n");
+    let own = step(usual()).dockerfile(text).var("BUILD_ARGS", "TARGETARCH=mine");
+    assert_eq!(built(own, "cat /platform"), "linux/mine\n");
+}

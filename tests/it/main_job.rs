@@ -95,7 +95,7 @@ fn several_tags_in_an_array_name_one_image() {
     assert_eq!(digest_in_ecr(&pipe, "1.0").as_ref(), Some(&digest));
     assert_eq!(digest_in_ecr(&pipe, "build-7").as_ref(), Some(&digest));
     assert_eq!(run.stdout, format!("{}@{digest}\n", pipe.uri()), "one line, however many tags");
-    assert!(run.image_env.expect("image.env").contains("latest 1.0 build-7"));
+    assert!(run.image_env.expect("image.env").contains("IMAGE_TAGS=latest,1.0,build-7\n"));
 }
 
 #[test]
