@@ -60,7 +60,7 @@ impl Dockerfile {
         Ok(Self { path, text, content, inside })
     }
 
-    /// The ignore file that belongs to this Dockerfile alone, beside it, as BuildKit names it.
+    /// The ignore file that belongs to this Dockerfile alone, beside it, as buildkit names it.
     pub(super) fn own_ignore_file(&self) -> PathBuf {
         let mut name = OsString::from(&self.path);
         name.push(".dockerignore");
@@ -101,7 +101,7 @@ fn candidates(path: &Path, root: &Path) -> Vec<PathBuf> {
         folders.push(root);
     }
     for folder in folders {
-        let mut names: Vec<_> = list(folder).into_iter().filter(|name| looks_like_one(name)).collect();
+        let mut names: Vec<_> = list(folder).into_iter().filter(looks_like_one).collect();
         let wanted = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         names.sort_by_key(|name| strsim::levenshtein(&wanted, &name.to_string_lossy().to_lowercase()));
         found.extend(names.into_iter().map(|name| beside(folder, name)).filter(|path| path.is_file()));

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::ignore::BadLine;
-use crate::error::{Explain, ExitCode};
+use crate::error::{ExitCode, Explain};
 
 /// Why a context cannot be sent. Paths inside the context are relative to it.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +99,8 @@ impl Explain for Error {
         Some(match self {
             Self::Missing { .. } => "set `CONTEXT` to a folder, relative to the root of the repository".to_owned(),
             Self::NotFolder { .. } => {
-                "set `CONTEXT` to the folder to send, and `DOCKERFILE` to the Dockerfile if it lies elsewhere".to_owned()
+                "set `CONTEXT` to the folder to send, and `DOCKERFILE` to the Dockerfile if it lies elsewhere"
+                    .to_owned()
             }
             Self::Denied { .. } => "give the user that the pipe runs as read and search permission on it".to_owned(),
             Self::InOwnFolder { .. } => {
@@ -129,7 +130,8 @@ impl Explain for Error {
             Self::Device { path } => format!("add `{}` to `.dockerignore`", shown(path)),
             Self::More { .. } => "add the folder they lie in to `.dockerignore`".to_owned(),
             Self::Shrunk { .. } | Self::Vanished { .. } => {
-                "let nothing else write to the context while the pipe runs, or add the file to `.dockerignore`".to_owned()
+                "let nothing else write to the context while the pipe runs, or add the file to `.dockerignore`"
+                    .to_owned()
             }
         })
     }

@@ -56,8 +56,6 @@ pub(super) fn encode(member: &Member<'_>, output: &mut Vec<u8>) {
 
 /// How many zeros follow content of this size.
 pub(super) fn padding(size: u64) -> usize {
-    // Less than 512, so the cast loses nothing.
-    #[expect(clippy::cast_possible_truncation, reason = "less than 512")]
     let over = (size % 512) as usize;
     (512 - over) % 512
 }

@@ -5,7 +5,7 @@
 //! the rest is cleaned (`a//b`, `./a`, `a/../b`, a slash at the end) and loses one slash at its beginning.
 //!
 //! The last pattern that matches a path decides, and a pattern matches a path when it matches the path itself or any of
-//! its parents. There is one refinement, which both docker's tar and BuildKit's file sync have through
+//! its parents. There is one refinement, which both docker's tar and buildkit's file sync have through
 //! `MatchesUsingParentResults`: a folder hands down to its content only the patterns that were tried on it, and a pattern
 //! that would change nothing is not tried. So `**/cache` and then `!src` leave `src/cache` excluded, and `*`, `!**/*.go`
 //! and then `vendor` keep `vendor/x.go`.

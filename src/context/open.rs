@@ -41,7 +41,7 @@ impl Context {
     ///
     /// # Errors
     /// All that is wrong with the context's folder, the Dockerfile and the ignore file.
-    pub fn open(request: Request) -> Result<Self, Vec<Error>> {
+    pub fn open(request: &Request) -> Result<Self, Vec<Error>> {
         let root = open_root(&request.root).map_err(|error| vec![error])?;
         let mut errors = Vec::new();
         let mut barred = Vec::new();
@@ -157,7 +157,9 @@ fn read_ignore(path: &Path) -> Result<Option<IgnoreFile>, Vec<Error>> {
     let failed = |source| vec![Error::IgnoreUnreadable { path: path.into(), source }];
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(failed(error)),
     };
     // Never wait for a named pipe.

@@ -55,7 +55,10 @@ impl Placement {
     /// Decides for a Dockerfile of this content that lies at `inside` in the context, if it lies there.
     /// `is_free` tells whether the tree has no such name at its top.
     pub(super) fn decide(
-        inside: Option<&[u8]>, content: &[u8], root_ignore: Option<&RootIgnore>, selection: &Selection,
+        inside: Option<&[u8]>,
+        content: &[u8],
+        root_ignore: Option<&RootIgnore>,
+        selection: &Selection,
         is_free: impl Fn(&str) -> bool,
     ) -> Self {
         let sent_ignore = root_ignore.filter(|_| selection.includes(IGNORE.as_bytes()));

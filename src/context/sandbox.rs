@@ -76,7 +76,7 @@ impl Sandbox {
     }
 
     pub(super) fn open(&self) -> Context {
-        Context::open(self.request()).unwrap()
+        Context::open(&self.request()).unwrap()
     }
 }
 
@@ -114,21 +114,43 @@ pub(super) fn pack(context: Context) -> Vec<u8> {
 
 /// The members of a tar in order.
 pub(super) fn list(tar: &[u8]) -> Vec<(Vec<u8>, Member)> {
-    let mut archive = ::tar::Archive::new(tar);
-    let entries = archive.entries().unwrap().map(|entry| {
+    let mut members = Vec::new();
+    let mut extended = BTreeMap::new();
+    // Raw, because the crate takes a line feed in a PAX value for its end.
+    for entry in ::tar::Archive::new(tar).entries().unwrap().raw(true) {
         let mut entry = entry.unwrap();
         let header = entry.header().clone();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        if header.entry_type().is_pax_local_extensions() {
+            extended = records(&content);
+            continue;
+        }
+        let path = extended.remove("path").unwrap_or_else(|| header.path_bytes().into_owned());
+        let link = extended.remove("linkpath").or_else(|| Some(header.link_name_bytes()?.into_owned()));
         assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0));
         assert!(header.username_bytes().unwrap_or_default().is_empty());
-        let path = entry.path_bytes().into_owned();
-        let mut content = entry.link_name_bytes().unwrap_or_default().into_owned();
-        entry.read_to_end(&mut content).unwrap();
+        content.extend(link.unwrap_or_default());
         let (kind, mode, mtime) = (header.entry_type(), header.mode().unwrap(), header.mtime().unwrap());
-        let member = Member { kind, mode, mtime, content };
         assert_eq!(path.ends_with(b"/"), kind.is_dir());
-        (path.strip_suffix(b"/").unwrap_or(&path).to_vec(), member)
-    });
-    entries.collect()
+        let member = Member { kind, mode, mtime, content };
+        members.push((path.strip_suffix(b"/").unwrap_or(&path).to_vec(), member));
+    }
+    members
+}
+
+/// The records of a PAX header, by their lengths.
+fn records(mut text: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut records = BTreeMap::new();
+    while !text.is_empty() {
+        let space = text.iter().position(|byte| *byte == b' ').unwrap();
+        let length: usize = str::from_utf8(&text[..space]).unwrap().parse().unwrap();
+        let record = text[space + 1..length].strip_suffix(b"\n").unwrap();
+        let equals = record.iter().position(|byte| *byte == b'=').unwrap();
+        records.insert(str::from_utf8(&record[..equals]).unwrap().to_owned(), record[equals + 1..].to_vec());
+        text = &text[length..];
+    }
+    records
 }
 
 /// The paths of a tar in order, as text.

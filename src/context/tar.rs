@@ -44,7 +44,8 @@ impl Context {
     }
 
     fn send(&self, output: Output) {
-        let mut packer = Packer { epoch: self.source_date_epoch, links: Links::default(), warnings: Vec::new(), output };
+        let mut packer =
+            Packer { epoch: self.source_date_epoch, links: Links::default(), warnings: Vec::new(), output };
         let stop = packer.pack(self).break_value();
         packer.output.close(packer.warnings, stop.and_then(|stop| stop.0));
     }
@@ -98,9 +99,8 @@ impl Packer {
     fn entry(&mut self, entry: Entry<'_>) -> ControlFlow<Stop> {
         let mtime = self.time(entry.stat.st_mtime);
         let mode = entry.stat.st_mode & 0o7777;
-        let plain = Member {
-            kind: EntryType::Regular, path: entry.path, link: b"", mode, mtime, size: 0, capability: None,
-        };
+        let plain =
+            Member { kind: EntryType::Regular, path: entry.path, link: b"", mode, mtime, size: 0, capability: None };
         if let Some(first) = self.links.earlier(&entry) {
             // Borrowed from the map only for the header.
             let first = first.to_vec();

@@ -99,9 +99,7 @@ struct Walk<'a, V> {
 }
 
 /// Walks a folder and shows the visitor all that is selected, until it breaks.
-pub fn walk<B>(
-    root: &Path, selection: &Selection, visit: impl FnMut(Finding<'_>) -> ControlFlow<B>,
-) -> ControlFlow<B> {
+pub fn walk<B>(root: &Path, selection: &Selection, visit: impl FnMut(Finding<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
     let buffer = Vec::with_capacity(32 * 1024);
     let mut walk = Walk { selection, visit, levels: Vec::new(), path: Vec::new(), buffer };
     match rustix::fs::openat(CWD, root, FOLDER, Mode::empty()) {
@@ -145,7 +143,11 @@ impl<B, V: FnMut(Finding<'_>) -> ControlFlow<B>> Walk<'_, V> {
             listed => listed,
         };
         if excluded {
-            return if kind == FileType::Directory { self.step_excluded(name, verdict) } else { ControlFlow::Continue(()) };
+            return if kind == FileType::Directory {
+                self.step_excluded(name, verdict)
+            } else {
+                ControlFlow::Continue(())
+            };
         }
         match kind {
             FileType::Directory => match open(parent, name, FOLDER) {
@@ -156,12 +158,15 @@ impl<B, V: FnMut(Finding<'_>) -> ControlFlow<B>> Walk<'_, V> {
                 Err(errno) => self.problem(errno),
             },
             FileType::RegularFile => match open(parent, name, FILE) {
-                Ok((file, stat)) if FileType::from_raw_mode(stat.st_mode) == kind => self.entry(&stat, Node::File(file)),
+                Ok((file, stat)) if FileType::from_raw_mode(stat.st_mode) == kind => {
+                    self.entry(&stat, Node::File(file))
+                }
                 Ok(_) => self.problem(Errno::NOENT),
                 Err(errno) => self.problem(errno),
             },
             FileType::Symlink => {
-                match stat(parent, name).and_then(|stat| Ok((stat, rustix::fs::readlinkat(parent, name, Vec::new())?))) {
+                match stat(parent, name).and_then(|stat| Ok((stat, rustix::fs::readlinkat(parent, name, Vec::new())?)))
+                {
                     Ok((stat, target)) => self.entry(&stat, Node::Symlink(target)),
                     Err(errno) => self.problem(errno),
                 }

@@ -25,7 +25,9 @@ impl Warning {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Socket(path) => format!("add `{}` to `.dockerignore`", shown(path)),
-            Self::Git => "add `.git` to `.dockerignore`: it is large, changes with each commit and may hold a token".to_owned(),
+            Self::Git => {
+                "add `.git` to `.dockerignore`: it is large, changes with each commit and may hold a token".to_owned()
+            }
             Self::Unsearchable(path) => {
                 format!("make `{}` readable if a `!` line of the ignore file means something in it", shown(path))
             }

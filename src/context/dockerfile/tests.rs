@@ -52,7 +52,8 @@ fn a_missing_dockerfile_comes_with_those_that_are_there() {
     let tree = Sandbox::new();
     let missing = |given: Option<&str>| match open(&tree, given) {
         Err(Error::DockerfileMissing { candidates, .. }) => {
-            let names = candidates.iter().map(|path| path.strip_prefix(tree.root()).unwrap().to_str().unwrap().to_owned());
+            let names =
+                candidates.iter().map(|path| path.strip_prefix(tree.root()).unwrap().to_str().unwrap().to_owned());
             names.collect::<Vec<_>>()
         }
         other => panic!("{other:?}"),
@@ -61,7 +62,10 @@ fn a_missing_dockerfile_comes_with_those_that_are_there() {
     tree.file("app/Dockerfile", "").file("web/Dockerfile", "").file("x/y/Dockerfile", "");
     assert_eq!(missing(None), ["app/Dockerfile", "web/Dockerfile"]);
     assert_eq!(missing(Some("app/Dokerfile")), ["app/Dockerfile"]);
-    tree.file("Dockerfile.prod", "").file("Dockerfile.prod.dockerignore", "").folder("Dockerfile.d").file("Containerfile", "");
+    tree.file("Dockerfile.prod", "")
+        .file("Dockerfile.prod.dockerignore", "")
+        .folder("Dockerfile.d")
+        .file("Containerfile", "");
     assert_eq!(missing(None), ["Dockerfile.prod", "Containerfile"]);
     assert_eq!(missing(Some("Dockerfile.prd")), ["Dockerfile.prod", "Containerfile"]);
     assert_eq!(missing(Some("Containerfile/x")), ["Containerfile", "Dockerfile.prod"]);

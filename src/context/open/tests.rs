@@ -2,12 +2,12 @@
 
 use super::super::sandbox::{Sandbox, paths};
 use super::*;
-use crate::error::{Explain, ExitCode, Failure};
+use crate::error::{ExitCode, Explain, Failure};
 
 /// The failures as a user reads them, with the tree's own path taken out.
-fn failures(tree: &Sandbox, request: Request) -> Vec<String> {
+fn failures(tree: &Sandbox, request: &Request) -> Vec<String> {
     let errors = Context::open(request).unwrap_err();
-    errors.iter().for_each(|error| assert_eq!(error.exit_code(), ExitCode::Variables));
+    assert!(errors.iter().all(|error| error.exit_code() == ExitCode::Variables));
     let root = format!("{}/", tree.root().display());
     errors.into_iter().map(|error| Failure::from(error).to_string().replace(&root, "")).collect()
 }
@@ -16,7 +16,7 @@ fn failures(tree: &Sandbox, request: Request) -> Vec<String> {
 fn a_context_that_is_no_folder_is_refused() {
     let tree = Sandbox::new();
     tree.file("file", "");
-    let refused = |path: &str| failures(&tree, Request { root: tree.path(path), ..Request::default() });
+    let refused = |path: &str| failures(&tree, &Request { root: tree.path(path), ..Request::default() });
     assert_eq!(
         refused("nothing"),
         ["`CONTEXT`: there is no folder `nothing`\n\
@@ -33,7 +33,7 @@ fn a_context_that_cannot_be_opened_is_refused() {
     super::super::sandbox::drop_privileges();
     let tree = Sandbox::new();
     tree.folder("closed").mode("closed", 0);
-    let refused = failures(&tree, Request { root: tree.path("closed"), ..Request::default() });
+    let refused = failures(&tree, &Request { root: tree.path("closed"), ..Request::default() });
     assert_eq!(
         refused,
         ["`CONTEXT`: cannot open the folder `closed`: Permission denied (os error 13)\n\
@@ -46,7 +46,7 @@ fn all_problems_are_told_together() {
     let tree = Sandbox::new();
     tree.file(".dockerignore", "a\n[b\n\n!\n").file("Dockerfile.prod", "FROM x");
     let own_folders = vec![tree.root().to_path_buf()];
-    let told = failures(&tree, Request { own_folders, ..tree.request() });
+    let told = failures(&tree, &Request { own_folders, ..tree.request() });
     let root = tree.root().display();
     assert_eq!(
         told,
@@ -70,7 +70,7 @@ fn all_problems_are_told_together() {
 fn a_context_may_be_a_symlink_to_a_folder() {
     let tree = Sandbox::new();
     tree.file("real/Dockerfile", "FROM x").symlink("link", "real");
-    let context = Context::open(Request { root: tree.path("link"), ..Request::default() }).unwrap();
+    let context = Context::open(&Request { root: tree.path("link"), ..Request::default() }).unwrap();
     assert_eq!(context.root(), fs::canonicalize(tree.path("real")).unwrap());
     assert_eq!(paths(context), ["Dockerfile"]);
 }
@@ -97,7 +97,7 @@ fn an_ignore_file_outside_the_context_belongs_to_its_dockerfile() {
     let (tree, other) = (Sandbox::new(), Sandbox::new());
     other.file("prod", "FROM x").file("prod.dockerignore", "a");
     tree.file("a", "").file("b", "");
-    let context = Context::open(Request { dockerfile: Some(other.path("prod")), ..tree.request() }).unwrap();
+    let context = Context::open(&Request { dockerfile: Some(other.path("prod")), ..tree.request() }).unwrap();
     let name = context.dockerfile_name().to_owned();
     assert_eq!(paths(context), [name.as_str(), ".dockerignore", "b"]);
 }
@@ -107,13 +107,13 @@ fn an_ignore_file_that_is_no_readable_file_is_refused() {
     let tree = Sandbox::new();
     tree.file("Dockerfile", "FROM x").folder(".dockerignore");
     assert_eq!(
-        failures(&tree, tree.request()),
+        failures(&tree, &tree.request()),
         ["cannot read `.dockerignore`: Is a directory (os error 21)\n\
           hint: make it a file that the user that the pipe runs as may read"]
     );
     fs::remove_dir(tree.path(".dockerignore")).unwrap();
     tree.fifo(".dockerignore");
-    assert!(failures(&tree, tree.request())[0].contains("it is not a regular file"));
+    assert!(failures(&tree, &tree.request())[0].contains("it is not a regular file"));
     fs::remove_file(tree.path(".dockerignore")).unwrap();
     tree.symlink(".dockerignore", "nowhere");
     assert_eq!(tree.open().ignore_file(), None);
@@ -131,7 +131,7 @@ fn own_folders_never_enter_however_they_are_named() {
         tree.path("x/not/yet"),
         tree.path("/tmp/elsewhere"),
     ];
-    let context = Context::open(Request { own_folders, ..tree.request() }).unwrap();
+    let context = Context::open(&Request { own_folders, ..tree.request() }).unwrap();
     tree.file("x/not/yet/y", "");
     let expected = [".dockerignore", "Dockerfile", "a", "a/b", "alias", "x", "x/not"];
     assert_eq!(paths(context), expected);
@@ -143,6 +143,6 @@ fn own_folders_are_found_through_a_symlinked_context() {
     tree.file("real/Dockerfile", "FROM x").file("real/out/x", "").symlink("link", "real");
     for (root, own) in [("link", "real/out"), ("real", "link/out"), ("link", "link/out")] {
         let request = Request { root: tree.path(root), own_folders: vec![tree.path(own)], ..Request::default() };
-        assert_eq!(paths(Context::open(request).unwrap()), ["Dockerfile"]);
+        assert_eq!(paths(Context::open(&request).unwrap()), ["Dockerfile"]);
     }
 }

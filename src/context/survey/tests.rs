@@ -34,7 +34,9 @@ fn unreadable_files_are_told_up_to_ten_and_then_counted() {
     drop_privileges();
     let tree = Sandbox::new();
     tree.file("Dockerfile", "FROM x");
-    (0..13).for_each(|number| drop(tree.file(format!("f{number:02}"), "").mode(format!("f{number:02}"), 0)));
+    for name in (0..13).map(|number| format!("f{number:02}")) {
+        tree.file(&name, "").mode(&name, 0);
+    }
     let errors = tree.open().survey().unwrap_err();
     let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 11);

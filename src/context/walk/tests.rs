@@ -70,7 +70,11 @@ fn a_required_path_is_sent_though_it_is_excluded() {
 #[test]
 fn symlinks_are_shown_and_not_followed() {
     let tree = Sandbox::new();
-    tree.file("real/x", "").symlink("link", "real").symlink("dangling", "nowhere").symlink("up", "..").symlink("self", "self");
+    tree.file("real/x", "")
+        .symlink("link", "real")
+        .symlink("dangling", "nowhere")
+        .symlink("up", "..")
+        .symlink("self", "self");
     assert_eq!(walked(tree.root(), &Selection::default()), ["dangling", "link", "real", "real/x", "self", "up"]);
 }
 
