@@ -2,8 +2,10 @@
 //!
 //! The meaning is that of moby/patternmatcher (`patternmatcher.go`): `*` and `?` stay within one path component, `**`
 //! crosses components, classes and backslashes are as in Go's `filepath.Match`, and the syntax errors are those of
-//! `filepath.Match`. Where moby's translation into a regular expression lets parts of that language through (`\d`,
-//! `[[:alpha:]]`, a bare `^`), the documented syntax of `filepath.Match` holds here instead.
+//! `filepath.Match`. Where moby's translation into a regular expression lets parts of that language through
+//! (`[[:alpha:]]`, a bare `^`), the documented syntax of `filepath.Match` holds here instead. A backslash before a letter
+//! or digit is refused: there moby fails (`\m`) or matches something that nobody meant (`\b`, `\d`), and nearly always
+//! a path was written with backslashes.
 //!
 //! A pattern becomes a list of tokens, run as a set of states over the path: the time is bounded by tokens × length, so
 //! no pattern blows up. Names need not be UTF-8: a byte that is not part of a character stands for itself.
@@ -33,6 +35,8 @@ pub enum Problem {
     OpenRange,
     /// A range that runs backwards, such as `[z-a]`.
     BackwardRange,
+    /// A backslash before a letter or digit, which moby refuses or takes for something of regular expressions.
+    EscapedLetter,
     /// A class that holds a byte that is not UTF-8.
     ForeignByte,
     /// A backslash with nothing behind it.
@@ -49,6 +53,7 @@ impl fmt::Display for Problem {
             Self::EmptyClass => "a `[…]` needs at least one character, and `]` must be written `\\]`",
             Self::OpenRange => "a range in `[…]` needs both ends, and `-` must be written `\\-`",
             Self::BackwardRange => "a range in `[…]` must not run backwards",
+            Self::EscapedLetter => "a `\\` must not stand before a letter or digit, and folders are separated by `/`",
             Self::ForeignByte => "a `[…]` must be UTF-8",
             Self::TrailingBackslash => "a `\\` needs a character behind it",
             Self::LongLine => "a line must be shorter than 64 KiB",
@@ -225,7 +230,7 @@ impl Compiler {
                 b'*' => tokens.push(Token::Component),
                 b'?' => tokens.push(Token::One),
                 b'[' => tokens.push(self.class()?),
-                b'\\' => tokens.push(Token::Literal(self.next().ok_or(Problem::TrailingBackslash)?)),
+                b'\\' => tokens.push(Token::Literal(self.escaped(Problem::TrailingBackslash)?)),
                 _ => tokens.push(Token::Literal(Unit::from(special))),
             }
             plain = false;
@@ -266,12 +271,21 @@ impl Compiler {
         if matches!(self.peek(), Some(b'-' | b']')) {
             return Err(Problem::OpenRange);
         }
-        self.eat(b'\\');
+        if self.eat(b'\\') {
+            return self.escaped(Problem::OpenClass);
+        }
         match self.next() {
             None => Err(Problem::OpenClass),
             Some(unit) if unit >= FOREIGN => Err(Problem::ForeignByte),
             Some(unit) => Ok(unit),
         }
+    }
+
+    /// The character behind a backslash; Go's regular expressions take ASCII that is no letter or digit as it is.
+    fn escaped(&mut self, missing: Problem) -> Result<Unit, Problem> {
+        let unit = self.next().ok_or(missing)?;
+        let plain = u8::try_from(unit).is_ok_and(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
+        if plain { Ok(unit) } else { Err(Problem::EscapedLetter) }
     }
 }
 
