@@ -58,7 +58,7 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
         engine_side(config),
         blocking({
             let request = request(config);
-            move || context_side(request)
+            move || context_side(&request)
         }),
         blocking(move || Folder::prepare(&output).map_err(|error| vec![error.into()])),
     );
@@ -101,7 +101,7 @@ fn request(config: &Config) -> Request {
     }
 }
 
-fn context_side(request: Request) -> Result<(Context, Survey), Vec<Failure>> {
+fn context_side(request: &Request) -> Result<(Context, Survey), Vec<Failure>> {
     let failures = |errors: Vec<crate::context::Error>| errors.into_iter().map(Failure::from).collect::<Vec<_>>();
     let context = Context::open(request).map_err(failures)?;
     if let Some(error) = Dockerfile::scan(&context.dockerfile().text).needs_buildkit() {
