@@ -254,3 +254,11 @@ fn an_empty_context_holds_its_dockerfile() {
     tree.file("Dockerfile", "FROM x");
     assert_eq!(paths(tree.open()), ["Dockerfile"]);
 }
+
+#[test]
+fn the_stream_is_a_body_that_bollard_takes() {
+    fn body(chunks: super::super::Chunks) {
+        let _ = bollard::body_try_stream(chunks);
+    }
+    let _: fn(super::super::Chunks) = body;
+}
