@@ -51,6 +51,12 @@ impl Explain for Error {
 }
 
 impl Folder {
+    /// The files that a run writes into such a folder.
+    #[must_use]
+    pub fn files(path: &Path) -> [PathBuf; 2] {
+        NAMES.map(|name| path.join(name))
+    }
+
     /// Creates the folder where it is missing and removes what an earlier run left, so that a run that fails cannot be
     /// taken for that one.
     ///

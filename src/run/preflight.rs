@@ -1,6 +1,6 @@
 //! Before the build: everything that can be known, asked for at once, and every problem in one list.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
@@ -91,7 +91,13 @@ async fn blocking<T: Send + 'static>(
 fn request(config: &Config) -> Request {
     let bitbucket = &config.bitbucket;
     let mut own_folders: Vec<PathBuf> = bitbucket.storage_dirs.clone();
-    own_folders.push(config.output_dir.clone());
+    // An output folder that holds the context itself keeps only its own files from it.
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if real(&config.build.context).starts_with(real(&config.output_dir)) {
+        own_folders.extend(Folder::files(&config.output_dir));
+    } else {
+        own_folders.push(config.output_dir.clone());
+    }
     own_folders.push(bitbucket.clone_dir.clone().unwrap_or_default().join(PIPES_STORAGE));
     Request {
         root: config.build.context.clone(),

@@ -128,6 +128,16 @@ fn the_pipes_own_folders_never_reach_the_image() {
 }
 
 #[test]
+fn an_output_folder_that_is_the_context_keeps_only_its_files_from_the_image() {
+    let pipe = step(usual())
+        .dockerfile("FROM busybox:1.36\nCOPY . /tree\n")
+        .file("image.env", "IMAGE_TAG=old")
+        .file("app", "app")
+        .var("OUTPUT_DIR", ".");
+    assert_eq!(built(pipe, "ls -A /tree"), "Dockerfile\napp\n");
+}
+
+#[test]
 fn a_private_base_image_is_pulled_with_its_login() {
     let pipe = step(usual())
         .dockerfile("FROM registry.lab.test/private/base:1\n")
