@@ -21,11 +21,23 @@ class Relay:
         self.loop = asyncio.new_event_loop()
         self.engine_port = self.proxy_port = 0
         ready = threading.Event()
-        threading.Thread(target=self._run, args=(ready,), daemon=True).start()
+        self.thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
+        self.thread.start()
         ready.wait(10)
 
     def reset(self) -> None:
         self.turns, self.first_byte = [], None
+
+    def close(self) -> None:
+        """Ends what is under way, and the thread."""
+
+        def end() -> None:
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.call_soon(self.loop.stop)
+
+        self.loop.call_soon_threadsafe(end)
+        self.thread.join(10)
 
     def busy(self, begin: float, end: float) -> float:
         """Seconds in which at least one of the others was at work."""
