@@ -15,7 +15,6 @@ use rustix::io::Errno;
 use tokio::sync::mpsc;
 
 use super::error::Error;
-use super::tar::Stop;
 use super::warning::Warning;
 
 /// The size of a chunk: large enough that system calls do not count, small enough to stay in the processor's cache.
@@ -33,6 +32,10 @@ pub struct Sent {
     /// Why the stream ended early, unless its reader dropped it.
     pub error: Option<Error>,
 }
+
+/// Why the work ends early: a failure, or nobody reads any more.
+#[derive(Debug)]
+pub(super) struct Stop(pub(super) Option<Error>);
 
 /// Tells how sending went.
 #[derive(Clone, Debug)]

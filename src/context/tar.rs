@@ -20,7 +20,7 @@ use super::error::{Error, owned};
 use super::header::{Member, encode, padding};
 use super::open::Context;
 use super::placement::{Extra, IGNORE};
-use super::stream::{Chunks, Outcome, Output};
+use super::stream::{Chunks, Outcome, Output, Stop};
 use super::walk::{Entry, Finding, Node, Selection, problem, walk};
 use super::warning::Warning;
 use ::tar::EntryType;
@@ -60,10 +60,6 @@ impl Context {
         selection
     }
 }
-
-/// Why the work ends early: a failure, or nobody reads any more.
-#[derive(Debug)]
-pub(super) struct Stop(pub(super) Option<Error>);
 
 struct Packer {
     epoch: Option<u64>,

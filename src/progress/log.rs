@@ -7,41 +7,17 @@ use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Event;
-use super::printer::Printer;
+use super::printer::{Message, Printer, Style};
 use crate::error::Failure;
 
 /// How many messages may wait for the printer. The engine words a chunk of build output at up to 32 KiB, so that this
 /// bounds what waits to about 2 MiB.
 const WAITING: usize = 64;
 
-/// What the reader of the log wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// Colours, which is to say that `NO_COLOR` is not set.
-    pub color: bool,
-    /// Whether [`Event::Debug`] is shown, which is `DEBUG`.
-    pub debug: bool,
-}
-
 /// The sending end of the log. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Log {
     sender: mpsc::Sender<Message>,
-}
-
-/// What travels to the printer.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// Print this.
-    Event(Event),
-    /// From now on replace this text by `***` wherever it would be printed.
-    Mask(SecretString),
-    /// The last lines of a run that did what was asked.
-    Done(Vec<String>, Duration),
-    /// The last lines of a run that did not.
-    Failed(Vec<Failure>, Duration),
-    /// Answer when everything before this has been printed.
-    Flush(oneshot::Sender<()>),
 }
 
 impl Log {

@@ -14,7 +14,8 @@ pub mod sanitize;
 mod units;
 
 pub use event::Event;
-pub use log::{Log, Style};
+pub use log::Log;
+pub use printer::Style;
 pub use units::{bytes, counted, duration};
 
 #[cfg(test)]

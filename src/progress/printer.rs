@@ -5,14 +5,38 @@ use std::io::{BufWriter, Write};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style as Paint};
-use tokio::sync::mpsc;
+use secrecy::SecretString;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Event;
-use super::log::{Message, Style};
 use super::mask::Masks;
 use super::sanitize::{Line, Lines, one_line};
 use super::units::{counted, duration};
 use crate::error::{self, Failure};
+
+/// What the reader of the log wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Colours, which is to say that `NO_COLOR` is not set.
+    pub color: bool,
+    /// Whether [`Event::Debug`] is shown, which is `DEBUG`.
+    pub debug: bool,
+}
+
+/// What travels to the printer.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Print this.
+    Event(Event),
+    /// From now on replace this text by `***` wherever it would be printed.
+    Mask(SecretString),
+    /// The last lines of a run that did what was asked.
+    Done(Vec<String>, Duration),
+    /// The last lines of a run that did not.
+    Failed(Vec<Failure>, Duration),
+    /// Answer when everything before this has been printed.
+    Flush(oneshot::Sender<()>),
+}
 
 /// The most characters of one line that are printed: enough for a compiler's command line, too few to fill a log.
 const LONGEST_LINE: usize = 4_096;
