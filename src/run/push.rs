@@ -3,7 +3,7 @@
 use super::backoff;
 use super::preflight::{EcrSide, PushSide, Ready};
 use crate::aws::Token;
-use crate::engine::{ImageId, Login};
+use crate::engine::{ImageId, Login, PushError};
 use crate::error::{ExitCode, Explain, Failure};
 use crate::image::{Digest, Repository, Tag};
 use crate::progress::{Event, Log};
@@ -79,23 +79,32 @@ pub(super) async fn push(
             log.mask(token.password.clone()).await;
             Ok(login(repository, &token))
         };
-        let engine = &ready.engine;
-        let pushed = engine
-            .push_with_retries(
-                repository,
-                tag,
-                &login(repository, &token),
-                log,
-                backoff().with_max_times(RETRIES),
-                fresh_login,
-            )
-            .await?;
-        let manifest = read_back(side, repository, tag, pushed.digest).await?;
+        let login = login(repository, &token);
+        let backoff = backoff().with_max_times(RETRIES);
+        let pushed = ready.engine.push_with_retries(repository, tag, &login, log, backoff, fresh_login).await;
+        let manifest = match pushed {
+            Ok(pushed) => read_back(side, repository, tag, pushed.digest).await?,
+            Err(error) => lost_answer(side, tag, image, &error, log).await.ok_or(error)?,
+        };
         log.send(Event::Note(format!("{tag}: {}", manifest.digest))).await;
         confirmed = Some(manifest);
     }
     // The configuration has at least one tag, always.
     confirmed.ok_or_else(|| Failure { code: ExitCode::Bug, message: "there was no tag to push".to_owned(), hint: None })
+}
+
+/// A push that failed may have been done, with only the answer lost; a further try at an immutable tag is then refused. The
+/// registry knows: it has this image behind the tag, or not.
+async fn lost_answer(side: &PushSide, tag: &Tag, image: &ImageId, error: &PushError, log: &Log) -> Option<Manifest> {
+    if !(error.is_temporary() || matches!(error, PushError::TagImmutable { .. })) {
+        return None;
+    }
+    let manifest = side.registry.manifest(tag).await.ok()??;
+    if !manifest.is_of(image.as_str()) {
+        return None;
+    }
+    log.send(Event::Note(format!("{tag}: {error}, but the registry has the image under this tag"))).await;
+    Some(manifest)
 }
 
 /// What the registry has behind the tag must be what was pushed.

@@ -8,5 +8,6 @@ mod fault;
 mod house;
 mod interrupt;
 mod lab;
+mod lost_answer;
 mod main_job;
 mod pipe;

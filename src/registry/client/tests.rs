@@ -12,7 +12,7 @@ use crate::config::{Keys, Network};
 use crate::image::Name;
 use crate::net::{Net, install_crypto_provider};
 
-const MANIFEST: &str = r#"{"schemaVersion":2,"config":{"size":1},"layers":[]}"#;
+const MANIFEST: &str = r#"{"schemaVersion":2,"config":{"digest":"d","size":1},"layers":[]}"#;
 /// `AWS:first` and `AWS:second`, the tokens that the API gives one after the other.
 const TOKENS: [&str; 2] = ["QVdTOmZpcnN0", "QVdTOnNlY29uZA=="];
 
