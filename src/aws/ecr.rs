@@ -21,7 +21,9 @@ use crate::net::CONNECT_TIMEOUT;
 const OPERATION_TIMEOUT: Duration = Duration::from_mins(1);
 /// One try of a call.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Tries of a call. With waits that double from the first one on, a fault that does not pass is told after some seconds.
 const ATTEMPTS: u32 = 5;
+const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// Which end point of the API is spoken to.
 #[derive(Clone, Debug)]
@@ -54,7 +56,7 @@ impl Ecr {
             .region(Region::new(endpoint.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_WAIT))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)
@@ -114,8 +116,11 @@ impl Ecr {
         found.ok_or_else(|| Error::Unreadable { action, reason: "no repository in it".to_owned() })
     }
 
-    fn call(&self, action: Action, resource: String) -> Call<'_> {
-        let endpoint = self.endpoint.url.as_deref().unwrap_or(&self.endpoint.region);
+    fn call(&self, action: Action, resource: String) -> Call {
+        let endpoint = match &self.endpoint.url {
+            Some(url) => format!("at {url}"),
+            None => format!("in {}", self.endpoint.region),
+        };
         Call { action, endpoint, resource }
     }
 }

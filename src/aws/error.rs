@@ -83,9 +83,9 @@ pub enum Error {
         request: Request,
     },
     /// AWS cannot be reached.
-    #[error("cannot reach {endpoint}: {reason}")]
+    #[error("cannot reach the ECR API {endpoint}: {reason}")]
     Unreachable {
-        /// The address, as far as it is known.
+        /// `in <region>`, or `at <address>`.
         endpoint: String,
         /// What the connection said.
         reason: String,
@@ -132,15 +132,16 @@ fn seconds(span: Duration) -> String {
 }
 
 /// Where a call went, for messages.
-pub(super) struct Call<'a> {
+pub(super) struct Call {
     pub(super) action: Action,
-    pub(super) endpoint: &'a str,
+    /// As in [`Error::Unreachable`].
+    pub(super) endpoint: String,
     pub(super) resource: String,
 }
 
 impl Error {
     /// Tells a failed call apart.
-    pub(super) fn of<E>(call: Call<'_>, error: &SdkError<E, HttpResponse>) -> Self
+    pub(super) fn of<E>(call: Call, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -178,7 +179,7 @@ impl Error {
         }
     }
 
-    fn unreachable(endpoint: &str, chain: &str) -> Self {
+    fn unreachable(endpoint: String, chain: &str) -> Self {
         // The connector gives no codes; rustls words a certificate problem in one way only.
         let certificate = chain.contains("invalid peer certificate");
         let reason = if certificate {
@@ -194,7 +195,7 @@ impl Error {
         } else {
             "the connection failed".to_owned()
         };
-        Self::Unreachable { endpoint: endpoint.to_owned(), reason, certificate }
+        Self::Unreachable { endpoint, reason, certificate }
     }
 
     /// Whether a permission is lacking: for what is optional, this is a warning.
