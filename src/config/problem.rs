@@ -1,6 +1,7 @@
 //! What can be wrong with the environment.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::error::{ExitCode, Explain, Failure};
 
@@ -197,6 +198,7 @@ impl Explain for Problem {
 pub struct Problems {
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
+    output_dir: PathBuf,
 }
 
 impl Problems {
@@ -209,6 +211,12 @@ impl Problems {
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// `OUTPUT_DIR`, where an earlier run may have left what this one must not be taken for.
+    #[must_use]
+    pub fn output_dir(&self) -> &Path {
+        &self.output_dir
     }
 
     /// The problems as the user reads them.
@@ -269,7 +277,7 @@ impl Findings {
     }
 
     /// All problems, if there was any; else the value with the warnings.
-    pub(super) fn conclude<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), Problems> {
+    pub(super) fn conclude<T>(self, value: Option<T>, output_dir: &Path) -> Result<(T, Vec<Warning>), Problems> {
         let Self { mut problems, warnings } = self;
         match value {
             Some(value) if problems.is_empty() => return Ok((value, warnings)),
@@ -277,6 +285,6 @@ impl Findings {
             None if problems.is_empty() => problems.push(Problem::Table),
             Some(_) | None => problems.sort_by_key(Problem::position),
         }
-        Err(Problems { problems, warnings })
+        Err(Problems { problems, warnings, output_dir: output_dir.to_path_buf() })
     }
 }

@@ -42,7 +42,7 @@ impl Config {
         let network = network(&raw);
         let output_dir = output_dir(&raw);
 
-        let (image, warnings) = findings.conclude(image)?;
+        let (image, warnings) = findings.conclude(image, &output_dir)?;
         Ok(Self {
             keys,
             region,

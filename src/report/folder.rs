@@ -69,15 +69,24 @@ impl Folder {
             // The user's `git status` stays clean. A folder that was there has its own rules.
             fs::write(path.join(".gitignore"), "*\n").map_err(unusable)?;
         }
-        for name in NAMES {
-            match fs::remove_file(path.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
-                Ok(()) | Err(_) => {}
-            }
-        }
+        Self::clear(path).map_err(unusable)?;
         // Only a file that is written shows that files can be.
         tempfile::tempfile_in(path).map_err(unusable)?;
         Ok(Self(path.to_path_buf()))
+    }
+
+    /// Removes what an earlier run left in the folder, if there is such a folder.
+    ///
+    /// # Errors
+    /// A file is there and cannot be removed.
+    pub fn clear(path: &Path) -> io::Result<()> {
+        for name in NAMES {
+            match fs::remove_file(path.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Writes both files, each whole or not at all.

@@ -20,7 +20,7 @@ use crate::image::{Digest, Name, Tag};
 use crate::net::install_crypto_provider;
 use crate::progress::{Event, Log, Style, bytes, diagnostics};
 use crate::registry::Manifest;
-use crate::report::{Outcome, Took, append_for_later_steps};
+use crate::report::{Folder, Outcome, Took, append_for_later_steps};
 
 use interrupt::{Interrupted, Interrupts};
 use preflight::{EcrSide, PushSide, Ready};
@@ -51,6 +51,8 @@ pub async fn run(
     let ended = match &read {
         Ok(config) => whole(config, &log, stdout).await,
         Err(problems) => {
+            // A folder that cannot be used is no news beside what is wrong already.
+            let _ = Folder::clear(problems.output_dir());
             warn(&log, problems.warnings()).await;
             Err(problems.failures())
         }
