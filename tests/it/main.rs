@@ -11,3 +11,4 @@ mod lab;
 mod lost_answer;
 mod main_job;
 mod pipe;
+mod variables;
