@@ -203,7 +203,9 @@ impl Transport {
     }
 
     fn unresolved(&self, host: &str, reason: &str) -> Error {
-        Error::NotResolved { host: self.name.clone(), name: host.to_owned(), reason: reason.to_owned() }
+        // The words of Rust's library before those of the system say nothing more.
+        let reason = reason.strip_prefix("failed to lookup address information: ").unwrap_or(reason).to_owned();
+        Error::NotResolved { host: self.name.clone(), name: host.to_owned(), reason }
     }
 
     fn shape(&self, request: Request<Body>) -> Result<Request<Body>, Error> {

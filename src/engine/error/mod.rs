@@ -15,13 +15,13 @@ use crate::error::{ExitCode, Explain};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The unix socket does not exist.
-    #[error("no engine: `DOCKER_HOST` names the socket `{}`, which does not exist", path.display())]
+    #[error("no engine: the socket `{}` does not exist", path.display())]
     NoSocket {
         /// The socket.
         path: PathBuf,
     },
     /// The unix socket may not be opened by this user.
-    #[error("no engine: this user may not open the socket `{}` of `DOCKER_HOST`", path.display())]
+    #[error("no engine: this user may not open the socket `{}`", path.display())]
     SocketDenied {
         /// The socket.
         path: PathBuf,
