@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may")]
 
 mod build_variables;
+mod engine;
 mod equivalence;
 mod fault;
 mod house;
