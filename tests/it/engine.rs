@@ -30,7 +30,9 @@ pub(crate) fn greeting(request: &str) -> Reply {
     let path = request.split(' ').nth(1).unwrap_or_default();
     match path.trim_start_matches("/v1.45").split('?').next().unwrap_or_default() {
         "/_ping" => Reply::Answer(200, "Api-Version: 1.45\r\nServer: Docker/26.1.5 (linux)\r\n", "OK".to_owned()),
-        "/version" => json(200, r#"{"Version":"26.1.5","ApiVersion":"1.45","MinAPIVersion":"1.24","Os":"linux","Arch":"amd64"}"#),
+        "/version" => {
+            json(200, r#"{"Version":"26.1.5","ApiVersion":"1.45","MinAPIVersion":"1.24","Os":"linux","Arch":"amd64"}"#)
+        }
         "/info" => json(200, r#"{"Driver":"overlay2"}"#),
         "/images/json" | "/containers/json" => json(200, "[]"),
         _ => json(404, r#"{"message":"page not found"}"#),
@@ -74,7 +76,10 @@ fn serve(stream: UnixStream, reply: &dyn Fn(&str) -> Reply) {
     let _ = match reply(&first) {
         Reply::Answer(status, headers, body) => {
             let length = body.len();
-            write!(stream, "HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+            write!(
+                stream,
+                "HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            )
         }
         Reply::Cut(body) => write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{body}"),
         Reply::Silence => {
@@ -173,7 +178,10 @@ fn a_socket_that_this_user_may_not_open_is_told() {
     let ended = command.output().expect("the pipe starts");
     let log = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(5), "{log}");
-    let message = format!("✖ no engine: this user may not open the socket `{}`\n  hint: run as", folder.join("engine.sock").display());
+    let message = format!(
+        "✖ no engine: this user may not open the socket `{}`\n  hint: run as",
+        folder.join("engine.sock").display()
+    );
     assert!(log.contains(&message), "{log}");
 }
 
@@ -183,7 +191,9 @@ fn plain_http_to_an_engine_with_tls_asks_for_the_certificates() {
     fails(
         &step().var("DOCKER_HOST", host),
         5,
-        &format!("the engine at `DOCKER_HOST` `{host}` wants TLS, and neither `DOCKER_TLS_VERIFY` nor `DOCKER_CERT_PATH` is set"),
+        &format!(
+            "the engine at `DOCKER_HOST` `{host}` wants TLS, and neither `DOCKER_TLS_VERIFY` nor `DOCKER_CERT_PATH` is set"
+        ),
         "set `DOCKER_TLS_VERIFY` to `1` and `DOCKER_CERT_PATH` to the folder with `ca.pem`, `cert.pem` and `key.pem`",
     );
 }
@@ -197,7 +207,9 @@ fn tls_to_an_engine_without_it_is_told() {
     fails(
         &pipe,
         5,
-        &format!("`DOCKER_TLS_VERIFY` or `DOCKER_CERT_PATH` asks for TLS, and the engine at `DOCKER_HOST` `{host}` speaks plain HTTP"),
+        &format!(
+            "`DOCKER_TLS_VERIFY` or `DOCKER_CERT_PATH` asks for TLS, and the engine at `DOCKER_HOST` `{host}` speaks plain HTTP"
+        ),
         "unset `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`, or set `DOCKER_HOST` to the engine's TLS port (mostly 2376)",
     );
 }
@@ -228,13 +240,21 @@ fn certificates_of_another_authority_are_told_on_either_side() {
     let (ca, cert, key) = (files.path().join("ca.pem"), files.path().join("cert.pem"), files.path().join("key.pem"));
     let good = std::fs::read(&ca).expect("ca.pem");
     self_signed(&ca, &files.path().join("other-key.pem"));
-    let message = format!("the certificate of the engine at `DOCKER_HOST` `{host}` is from an authority that is not in `{folder}/ca.pem`");
+    let message = format!(
+        "the certificate of the engine at `DOCKER_HOST` `{host}` is from an authority that is not in `{folder}/ca.pem`"
+    );
     fails(&pipe, 5, &message, "put the certificate of the authority that signed the engine's into that file");
 
     std::fs::write(&ca, good).expect("ca.pem");
     self_signed(&cert, &key);
-    let message = format!("the engine at `DOCKER_HOST` `{host}` does not accept the certificate `{folder}/cert.pem` (UnknownCA)");
-    fails(&pipe, 5, &message, "have it signed by the authority that the engine was given as `--tlscacert`, or renew it");
+    let message =
+        format!("the engine at `DOCKER_HOST` `{host}` does not accept the certificate `{folder}/cert.pem` (UnknownCA)");
+    fails(
+        &pipe,
+        5,
+        &message,
+        "have it signed by the authority that the engine was given as `--tlscacert`, or renew it",
+    );
 
     std::fs::remove_file(&key).expect("key.pem");
     let message = format!("`DOCKER_CERT_PATH`: cannot use `{folder}/key.pem`: No such file or directory (os error 2)");

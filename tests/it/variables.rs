@@ -13,9 +13,13 @@ pub(crate) fn verdict(pipe: &Pipe, run: &Run) -> String {
 pub(crate) fn timeless(text: &str) -> String {
     let is_time = |word: &str| {
         let digits = word.trim_end_matches(['s', 'm', 'h']);
-        digits.len() + 1 == word.len() && digits.starts_with(|first: char| first.is_ascii_digit()) && digits.parse::<f32>().is_ok()
+        digits.len() + 1 == word.len()
+            && digits.starts_with(|first: char| first.is_ascii_digit())
+            && digits.parse::<f32>().is_ok()
     };
-    let line = |line: &str| line.split(' ').map(|word| if is_time(word) { "[TIME]" } else { word }).collect::<Vec<_>>().join(" ");
+    let line = |line: &str| {
+        line.split(' ').map(|word| if is_time(word) { "[TIME]" } else { word }).collect::<Vec<_>>().join(" ")
+    };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -29,7 +33,11 @@ fn step() -> Pipe {
 fn refused(name: &str, value: &str, message: &str, hint: &str) {
     let pipe = step().var(name, value);
     let run = pipe.run().exits(2).reports_nothing();
-    assert_eq!(verdict(&pipe, &run), format!("✖ {message}\n  hint: {hint}\nexit code 2 after [TIME]"), "{name}={value}");
+    assert_eq!(
+        verdict(&pipe, &run),
+        format!("✖ {message}\n  hint: {hint}\nexit code 2 after [TIME]"),
+        "{name}={value}"
+    );
     assert!(!pipe.path(".ecr-pipe").exists(), "nothing is written");
 }
 
@@ -137,7 +145,9 @@ fn a_name_that_is_one_letter_off_gets_a_warning_with_the_right_one() {
     let pipe = pipe.var("PUSH", "false").var("IMAGE", "misspelt").without("AWS_KEY").without("AWS_SECRET");
     let mut run = pipe.run().exits(0).does_not_say("value-of-a-misspelt-one");
     for (name, meant) in near {
-        let warning = format!("  warning: `{name}` is no variable of this pipe and is ignored\n    hint: rename it if `{meant}` was meant\n");
+        let warning = format!(
+            "  warning: `{name}` is no variable of this pipe and is ignored\n    hint: rename it if `{meant}` was meant\n"
+        );
         run = run.says(&warning);
     }
 }
@@ -160,7 +170,10 @@ fn a_host_that_is_not_a_registry_of_ecr_is_refused() {
     let hint = "write the repository's URI as the ECR console shows it, or its bare name together with `AWS_REGION`";
     for (host, reason) in [
         ("docker.io", "expected `<account>.dkr.ecr.<region>.amazonaws.com`"),
-        ("localhost:5000", "a registry of ECR is named without a port, expected `<account>.dkr.ecr.<region>.amazonaws.com`"),
+        (
+            "localhost:5000",
+            "a registry of ECR is named without a port, expected `<account>.dkr.ecr.<region>.amazonaws.com`",
+        ),
         (
             "public.ecr.aws",
             "this version pushes to private registries only, expected `<account>.dkr.ecr.<region>.amazonaws.com`",
@@ -169,10 +182,18 @@ fn a_host_that_is_not_a_registry_of_ecr_is_refused() {
             "12345678901.dkr.ecr.us-east-1.amazonaws.com",
             "the account id `12345678901` has 11 of 12 digits; YAML drops leading zeros of a number, put it in quotes",
         ),
-        ("123456789012.dkr.ecr.us-east.amazonaws.com", "`us-east` is no AWS region, expected a name like `eu-central-1`"),
+        (
+            "123456789012.dkr.ecr.us-east.amazonaws.com",
+            "`us-east` is no AWS region, expected a name like `eu-central-1`",
+        ),
         ("123456789012.dkr.ecr.us-east-1.amazonaws.org", "it ends in `.amazonaws.org`, expected `.amazonaws.com`"),
     ] {
-        refused("IMAGE", &format!("{host}/shop"), &format!("`IMAGE`: `{host}` is no ECR registry host: {reason}"), hint);
+        refused(
+            "IMAGE",
+            &format!("{host}/shop"),
+            &format!("`IMAGE`: `{host}` is no ECR registry host: {reason}"),
+            hint,
+        );
     }
 }
 
@@ -325,7 +346,9 @@ fn an_output_folder_in_a_read_only_place_is_refused() {
 
 /// What an earlier run left.
 fn with_stale_output(pipe: Pipe) -> Pipe {
-    pipe.file(".ecr-pipe/image.env", "IMAGE_DIGEST=sha256:old\n").file(".ecr-pipe/result.json", "{}").file(".ecr-pipe/mine", "")
+    pipe.file(".ecr-pipe/image.env", "IMAGE_DIGEST=sha256:old\n")
+        .file(".ecr-pipe/result.json", "{}")
+        .file(".ecr-pipe/mine", "")
 }
 
 #[test]
