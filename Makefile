@@ -25,6 +25,16 @@ test: setup ## run every check and every test
 bench: setup ## measure against the docker CLI, side by side
 	tests/bench/run
 
+TARGET := x86_64-unknown-linux-musl
+
+.PHONY: dist
+dist: ## the static binary and the CA roots in dist/, as the Dockerfile takes them
+	command -v musl-gcc >/dev/null || apt-get install --yes --quiet musl-tools
+	rustup target add $(TARGET)
+	CC_x86_64_unknown_linux_musl=musl-gcc cargo build --locked --release --target $(TARGET) --bin ecr-pipe
+	install -D --mode 755 target/$(TARGET)/release/ecr-pipe dist/ecr-pipe
+	install -D --mode 644 /etc/ssl/certs/ca-certificates.crt dist/etc/ssl/certs/ca-certificates.crt
+
 .PHONY: fmt
 fmt: ## format the code
 	cargo fmt

@@ -129,7 +129,12 @@ impl Notes {
                     made.images.push(id.to_owned());
                 }
             }
-            Chunk::Step { .. } | Chunk::Cached | Chunk::Removed | Chunk::Warning(_) | Chunk::Output(_) => {}
+            Chunk::Step { .. }
+            | Chunk::Cached
+            | Chunk::Removed
+            | Chunk::Scratch
+            | Chunk::Warning(_)
+            | Chunk::Output(_) => {}
         }
     }
 

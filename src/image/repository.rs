@@ -111,7 +111,7 @@ fn fault(text: &str) -> Option<String> {
     }
     if !LENGTHS.contains(&text.len()) {
         let (least, most) = (LENGTHS.start(), LENGTHS.end());
-        return Some(format!("it has {} characters; accepted are {least} to {most}", text.len()));
+        return Some(format!("its length is {}; accepted are {least} to {most} characters", text.len()));
     }
     text.split('/').find_map(part_fault)
 }
@@ -238,7 +238,7 @@ mod tests {
         for (text, reason) in [
             ("", "it is empty"),
             ("Shop", "it has upper case letters; accepted is lower case, `shop`"),
-            ("a", "it has 1 characters; accepted are 2 to 256"),
+            ("a", "its length is 1; accepted are 2 to 256 characters"),
             ("a b", "it holds ` `; accepted are lower case letters, digits, `.`, `_`, `-` and `/`"),
             ("team//shop", "a part between `/` is empty"),
             ("shop/", "a part between `/` is empty"),

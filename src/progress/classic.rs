@@ -27,6 +27,8 @@ pub enum Chunk<'a> {
     Running(&'a str),
     /// `Removing intermediate container …` (20.10), ` ---> Removed intermediate container …` (since 23.0)
     Removed,
+    /// ` ---> ` and no id: `FROM scratch` makes no image.
+    Scratch,
     /// ` ---> 0cdbf38007b9`: the image after a step.
     Image(&'a str),
     /// `Successfully built 0cdbf38007b9`
@@ -45,6 +47,9 @@ pub fn sort(text: &str) -> Chunk<'_> {
     }
     let Some(line) = text.strip_suffix('\n') else { return Chunk::Output(text) };
     let arrow = line.strip_prefix(" ---> ");
+    if arrow == Some("") {
+        return Chunk::Scratch;
+    }
     if arrow == Some("Using cache") {
         return Chunk::Cached;
     }
@@ -127,7 +132,7 @@ impl Classic {
                 self.cached = true;
                 Vec::new()
             }
-            Chunk::Running(_) | Chunk::Removed | Chunk::Image(_) | Chunk::Built(_) => Vec::new(),
+            Chunk::Running(_) | Chunk::Removed | Chunk::Scratch | Chunk::Image(_) | Chunk::Built(_) => Vec::new(),
             Chunk::Warning(text) => vec![warning(text)],
             Chunk::Step { .. } | Chunk::Output(_) => vec![Event::StepOutput(text.to_owned())],
         }
@@ -186,6 +191,7 @@ mod tests {
     fn the_lines_of_both_generations_of_the_engine_are_known() {
         assert_eq!(sort("Step 3/9 : RUN make"), Chunk::Step { number: 3, total: 9, instruction: "RUN make" });
         assert_eq!(sort(" ---> Using cache\n"), Chunk::Cached);
+        assert_eq!(sort(" ---> \n"), Chunk::Scratch);
         assert_eq!(sort(" ---> Running in 151d357ae2d6\n"), Chunk::Running("151d357ae2d6"));
         assert_eq!(sort("Removing intermediate container 151d357ae2d6\n"), Chunk::Removed);
         assert_eq!(sort(" ---> Removed intermediate container d9b20437a917\n"), Chunk::Removed);
