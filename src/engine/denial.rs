@@ -134,6 +134,10 @@ fn base_image(step: Option<&Step>, reason: &str) -> Option<String> {
 fn of_base(image: String, reason: String) -> BuildError {
     if is_throttled(&reason) {
         BuildError::BaseRateLimited { image, reason }
+    } else if any(&reason, &["specified platform", "no matching manifest for "]) {
+        BuildError::BasePlatform { image, reason }
+    } else if reason.contains("invalid reference format") {
+        BuildError::BaseName { image, reason }
     } else if is_unauthorized(&reason) || is_denied(&reason) {
         BuildError::BaseDenied { image, reason }
     } else if is_missing(&reason) {
@@ -213,8 +217,6 @@ fn is_missing(reason: &str) -> bool {
             "not found",
             "name unknown",
             "does not exist",
-            "no matching manifest",
-            "does not match the specified platform",
             ": 404",
         ],
     )

@@ -59,8 +59,18 @@ fn a_missing_base_image_is_told_from_a_denied_and_an_unreachable_one() {
             "image with reference busybox:1.36 was found but does not match the specified platform: wanted linux/arm64, actual: linux/amd64",
             "FROM --platform=linux/arm64 busybox:1.36"
         ),
-        "BaseMissing"
+        "BasePlatform"
     );
+    // 28c
+    assert_eq!(
+        build(
+            "image with reference busybox:1.36 was found but does not provide the specified platform (linux/arm64)",
+            "FROM --platform=linux/arm64 busybox:1.36"
+        ),
+        "BasePlatform"
+    );
+    // 20.10, 26.1, 28.5, 28c
+    assert_eq!(build("invalid reference format", "FROM busybox:${VERSION}"), "BaseName");
     // 20.10, 26.1, 28.5
     let lookup = "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io on 127.0.0.1:53: read udp 127.0.0.1:39792->127.0.0.1:53: read: connection refused";
     assert_eq!(build(lookup, "FROM busybox"), "BaseUnreachable");

@@ -40,6 +40,22 @@ pub enum BuildError {
         /// The engine's words.
         reason: String,
     },
+    /// The base image exists, for other platforms.
+    #[error("base image `{image}` does not exist for the platform asked for ({reason})")]
+    BasePlatform {
+        /// As the Dockerfile has it.
+        image: String,
+        /// The engine's words.
+        reason: String,
+    },
+    /// What stands in `FROM` is no name of an image.
+    #[error("base image `{image}` is not the name of an image ({reason})")]
+    BaseName {
+        /// As the Dockerfile has it.
+        image: String,
+        /// The engine's words.
+        reason: String,
+    },
     /// The registry wants another login for the base image, or any.
     #[error("base image `{image}`: the registry denies access ({reason})")]
     BaseDenied {
@@ -125,6 +141,8 @@ impl Explain for BuildError {
             Self::Step { .. }
             | Self::StepBroken { .. }
             | Self::BaseMissing { .. }
+            | Self::BasePlatform { .. }
+            | Self::BaseName { .. }
             | Self::BaseDenied { .. }
             | Self::BaseRateLimited { .. }
             | Self::BaseUnreachable { .. }
@@ -146,8 +164,14 @@ impl Explain for BuildError {
             Self::BaseMissing { .. } => {
                 "check its name and tag in the Dockerfile's `FROM` or `COPY --from`; if it is private, give its registry in `REGISTRY_LOGINS`"
             }
+            Self::BasePlatform { .. } => {
+                "take `--platform` out of its `FROM` line, or use an image that exists for the engine's own platform"
+            }
+            Self::BaseName { .. } => {
+                "if it holds a variable, give that a value by `ARG <name>=<default>` before the first `FROM`, or in `BUILD_ARGS`"
+            }
             Self::BaseDenied { .. } => {
-                "give a login for its registry in `REGISTRY_LOGINS`: `host=…,username=…,password-env=VAR`"
+                "check its name; if it is private, give a login for its registry in `REGISTRY_LOGINS`: `host=…,username=…,password-env=VAR`"
             }
             Self::BaseRateLimited { .. } => {
                 "log in with `REGISTRY_LOGINS`, or take the image from `public.ecr.aws/docker/library/…` or from a pull-through cache in ECR"
@@ -164,6 +188,7 @@ impl Explain for BuildError {
             Self::Dockerfile { reason } if reason.contains("unknown instruction") => {
                 "correct that line; if it lies in a here-document (`<<EOF`), write it without, since this version builds with the classic builder"
             }
+            Self::Dockerfile { reason } if reason.contains("no build stage") => "begin it with a `FROM` instruction",
             Self::Dockerfile { .. } => "correct that line of the Dockerfile",
             Self::TargetMissing { .. } => "name a stage of the Dockerfile: the word after `AS` in a `FROM` line",
             Self::NetworkMissing { .. } => {
