@@ -185,9 +185,6 @@ impl Explain for BuildError {
             Self::SourceMissing { .. } => {
                 "paths are relative to `CONTEXT`: check that the file is there, in the same case, and not excluded by `.dockerignore`"
             }
-            Self::Dockerfile { reason } if reason.contains("unknown instruction") => {
-                "correct that line; if it lies in a here-document (`<<EOF`), write it without, since this version builds with the classic builder"
-            }
             Self::Dockerfile { reason } if reason.contains("no build stage") => "begin it with a `FROM` instruction",
             Self::Dockerfile { .. } => "correct that line of the Dockerfile",
             Self::TargetMissing { .. } => "name a stage of the Dockerfile: the word after `AS` in a `FROM` line",
