@@ -2,6 +2,7 @@
 //! One binary, since each would be linked anew. `tests/lab/README.md` explains the labs.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may")]
 
+mod build_failures;
 mod build_variables;
 mod engine;
 mod equivalence;
