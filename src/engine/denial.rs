@@ -210,16 +210,7 @@ fn is_denied(reason: &str) -> bool {
 }
 
 fn is_missing(reason: &str) -> bool {
-    any(
-        reason,
-        &[
-            "manifest unknown",
-            "not found",
-            "name unknown",
-            "does not exist",
-            ": 404",
-        ],
-    )
+    any(reason, &["manifest unknown", "not found", "name unknown", "does not exist", ": 404"])
 }
 
 /// Go's words for connections that fail (`net`, `net/http`), and moby's for answers without a code (`received unexpected

@@ -1,48 +1,97 @@
-//! What in a Dockerfile the classic builder would leave undone without a word, found before the build.
+//! What in a Dockerfile the classic builder would leave undone, found before the build.
 //!
-//! Measured with 26.1 and 28.5: `RUN <<EOF` runs an empty command and succeeds, `ADD --checksum` checks nothing, `ADD` of a git
-//! repository stores the web page, and `TARGETARCH` is empty. 20.10 knows some of these words as errors, others neither.
+//! The classic builder refuses some of it, when it comes to that step. The rest it leaves undone without a word (measured with
+//! 26.1 and 28.5): `RUN <<EOF` runs an empty command and succeeds, `ADD --checksum` checks nothing, `ADD` of a git repository
+//! stores the web page, and `TARGETARCH` is empty. `COPY --link` is let pass: without it the image is the same.
 
 use super::{BuildError, Facts};
 
-/// The variables that `BuildKit` sets by itself for a stage that declares them (buildkit `frontend/dockerfile`, global args).
+/// Flags of instructions that the classic builder refuses, ignores or does not know, by instruction
+/// (buildkit `frontend/dockerfile/instructions/parse.go`).
+const FLAGS: [(&str, &[&str]); 3] = [
+    ("RUN", &["mount", "network", "security", "device"]),
+    ("COPY", &["chmod", "parents", "exclude"]),
+    ("ADD", &["chmod", "checksum", "keep-git-dir", "unpack", "exclude"]),
+];
+
+/// The variables that BuildKit sets by itself for a stage that declares them (buildkit `frontend/dockerfile`, global args).
 const AUTOMATIC: [&str; 6] = ["TARGETPLATFORM", "TARGETOS", "TARGETARCH", "BUILDPLATFORM", "BUILDOS", "BUILDARCH"];
 
-/// What was found in a Dockerfile.
+/// What was found in the stages up to the target, which are those that the classic builder builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dockerfile {
-    only_buildkit: Option<String>,
+    /// What only BuildKit does, each kind with its first line.
+    only_buildkit: Vec<(String, usize)>,
     automatic: Vec<&'static str>,
 }
 
 impl Dockerfile {
     /// Looks through a Dockerfile. One that is not valid gives nothing: the engine says better what is wrong.
     #[must_use]
-    pub fn scan(text: &str) -> Self {
+    pub fn scan(text: &str, target: Option<&str>) -> Self {
         let mut found = Self::default();
-        for instruction in instructions(text) {
-            if let Some(what) = only_buildkit(&instruction.text) {
-                found.only_buildkit = Some(format!("line {}: {what}", instruction.line));
-                // Behind a here-document the lines are no instructions.
-                break;
-            }
+        let mut lines = Lines::of(text);
+        let mut stages = 0;
+        let mut in_target = false;
+        while let Some(instruction) = lines.next() {
             let mut words = instruction.text.split_whitespace();
-            if words.next().is_some_and(|word| word.eq_ignore_ascii_case("ARG")) {
-                for name in words.map(|word| word.split_once('=').map_or(word, |(name, _)| name)) {
-                    found.automatic.extend(AUTOMATIC.iter().filter(|automatic| **automatic == name));
+            let mut name = words.next().unwrap_or_default().to_ascii_uppercase();
+            if name == "ONBUILD" {
+                name = words.next().unwrap_or_default().to_ascii_uppercase();
+            }
+            match name.as_str() {
+                "FROM" if in_target => break,
+                "FROM" => {
+                    in_target = is_target(words, stages, target);
+                    stages += 1;
+                }
+                "ARG" => found.declares(words),
+                _ => {
+                    let flags = words.clone().map_while(|word| word.strip_prefix("--"));
+                    found.uses(&name, flags, instruction.line);
+                    if matches!(name.as_str(), "RUN" | "COPY" | "ADD") && lines.skip_here_documents(&instruction.text) {
+                        found.only_buildkit("a here-document".to_owned(), instruction.line);
+                    }
+                    if name == "ADD" && words.any(is_git) {
+                        found.only_buildkit("`ADD` of a git repository".to_owned(), instruction.line);
+                    }
                 }
             }
         }
         found
     }
 
-    /// The failure that a build would hide.
-    #[must_use]
-    pub fn needs_buildkit(&self) -> Option<BuildError> {
-        self.only_buildkit.clone().map(|what| BuildError::NeedsBuildKit { what })
+    fn declares<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        for name in names.map(|word| word.split_once('=').map_or(word, |(name, _)| name)) {
+            self.automatic.extend(AUTOMATIC.iter().filter(|automatic| **automatic == name));
+        }
     }
 
-    /// The build arguments that `BuildKit` would add, for those that the Dockerfile declares: build on and for the engine's own
+    fn uses<'a>(&mut self, name: &str, flags: impl Iterator<Item = &'a str>, line: usize) {
+        let Some((_, known)) = FLAGS.iter().find(|(instruction, _)| *instruction == name) else { return };
+        for flag in flags.filter(|flag| !flag.ends_with("=false")) {
+            let flag = flag.split_once('=').map_or(flag, |(flag, _)| flag);
+            if known.contains(&flag) {
+                self.only_buildkit(format!("`{name} --{flag}`"), line);
+            }
+        }
+    }
+
+    fn only_buildkit(&mut self, what: String, line: usize) {
+        if !self.only_buildkit.iter().any(|(known, _)| *known == what) {
+            self.only_buildkit.push((what, line));
+        }
+    }
+
+    /// The failure that a build would come to, or hide.
+    #[must_use]
+    pub fn needs_buildkit(&self) -> Option<BuildError> {
+        let texts: Vec<String> =
+            self.only_buildkit.iter().map(|(what, line)| format!("{what} (line {line})")).collect();
+        (!texts.is_empty()).then(|| BuildError::NeedsBuildKit { what: texts.join(", ") })
+    }
+
+    /// The build arguments that BuildKit would add, for those that the Dockerfile declares: build on and for the engine's own
     /// platform. Those of the user go before.
     #[must_use]
     pub fn automatic_args(&self, facts: &Facts) -> Vec<(String, String)> {
@@ -58,77 +107,113 @@ impl Dockerfile {
     }
 }
 
-/// An instruction with its continuation lines joined.
+/// Whether a `FROM` line, given by its words, begins the stage that is asked for by name or number.
+fn is_target<'a>(words: impl Iterator<Item = &'a str>, number: usize, target: Option<&str>) -> bool {
+    let Some(target) = target else { return false };
+    let words: Vec<&str> = words.collect();
+    let name = match words.as_slice() {
+        [.., keyword, name] if keyword.eq_ignore_ascii_case("AS") => Some(*name),
+        _ => None,
+    };
+    name.is_some_and(|name| name.eq_ignore_ascii_case(target)) || target.parse() == Ok(number)
+}
+
+/// One instruction, its continuation lines joined.
 struct Instruction {
+    /// Where it begins, from 1.
     line: usize,
     text: String,
 }
 
-/// As buildkit `frontend/dockerfile/parser` splits them.
-fn instructions(text: &str) -> Vec<Instruction> {
-    let escape = escape_character(text);
-    let mut all: Vec<Instruction> = Vec::new();
-    let mut open = false;
-    for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
-        let trimmed = line.trim();
-        if trimmed.is_empty() || trimmed.starts_with('#') {
-            continue;
-        }
-        let (piece, goes_on) = match trimmed.strip_suffix(escape) {
-            Some(piece) => (piece, true),
-            None => (trimmed, false),
-        };
-        match all.last_mut().filter(|_| open) {
-            Some(last) => {
-                last.text.push(' ');
-                last.text.push_str(piece);
+/// Reads instructions as buildkit's `frontend/dockerfile/parser` does.
+struct Lines<'a> {
+    all: Vec<&'a str>,
+    next: usize,
+    escape: char,
+}
+
+impl<'a> Lines<'a> {
+    fn of(dockerfile: &'a str) -> Self {
+        let text = dockerfile.strip_prefix('\u{feff}').unwrap_or(dockerfile);
+        let lines: Vec<&str> = text.lines().collect();
+        // Directives stand before anything else.
+        let directives = lines.iter().map_while(|line| line.trim().strip_prefix('#')?.split_once('='));
+        let backtick = directives
+            .filter(|(name, _)| name.trim().eq_ignore_ascii_case("escape"))
+            .any(|(_, value)| value.trim() == "`");
+        Self { all: lines, next: 0, escape: if backtick { '`' } else { '\\' } }
+    }
+
+    fn next(&mut self) -> Option<Instruction> {
+        let mut instruction: Option<Instruction> = None;
+        while let Some(line) = self.all.get(self.next) {
+            self.next += 1;
+            let trimmed = line.trim();
+            // Both are skipped within a continued instruction too.
+            if trimmed.is_empty() || trimmed.starts_with('#') {
+                continue;
             }
-            None => all.push(Instruction { line: number, text: piece.to_owned() }),
+            let continued = trimmed.strip_suffix(self.escape);
+            let number = self.next;
+            let whole = instruction.get_or_insert_with(|| Instruction { line: number, text: String::new() });
+            whole.text.push_str(continued.unwrap_or(trimmed));
+            if continued.is_none() {
+                return instruction;
+            }
         }
-        open = goes_on;
+        instruction
     }
-    all
+
+    /// Goes past the here-documents that the instruction begins; whether there was any. What only looks like one, such as a
+    /// shift, has no line with its end.
+    fn skip_here_documents(&mut self, instruction: &str) -> bool {
+        let mut any = false;
+        for (end, tabs) in ends(instruction) {
+            let rest = self.all.get(self.next..).unwrap_or_default();
+            let is_end = |line: &&str| if tabs { line.trim_start_matches('\t') == end } else { *line == end };
+            if let Some(at) = rest.iter().position(is_end) {
+                self.next += at + 1;
+                any = true;
+            }
+        }
+        any
+    }
 }
 
-/// The `# escape=` directive, which stands before anything else but other directives.
-fn escape_character(text: &str) -> char {
-    let directives = text.lines().map_while(|line| line.trim().strip_prefix('#')?.split_once('='));
-    let escape = directives.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("escape"));
-    if escape.is_some_and(|(_, value)| value.trim() == "`") { '`' } else { '\\' }
+/// The ends of the here-documents in a line, and whether tabs may stand before them: words such as `<<EOF`, `3<<-"EOF"`.
+fn ends(line: &str) -> Vec<(String, bool)> {
+    let unnumbered = |word: &str| word.trim_start_matches(|first: char| first.is_ascii_digit()).to_owned();
+    words(line)
+        .iter()
+        .filter_map(|word| {
+            let word = unnumbered(word);
+            let name = word.strip_prefix("<<")?;
+            let (name, tabs) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
+            let end = name.replace(['"', '\''], "");
+            (!end.is_empty() && !end.contains('<')).then_some((end, tabs))
+        })
+        .collect()
 }
 
-fn only_buildkit(instruction: &str) -> Option<String> {
-    let mut words = instruction.split_whitespace();
-    let name = words.next()?.to_uppercase();
-    let flags: &[&str] = match name.as_str() {
-        "ONBUILD" => return only_buildkit(instruction.split_once(char::is_whitespace)?.1.trim_start()),
-        "RUN" => &["mount", "network", "security", "device"],
-        "COPY" | "ADD" => &["chmod", "parents", "exclude", "checksum", "keep-git-dir", "unpack"],
-        _ => return None,
-    };
-    let mut arguments = words.skip_while(|word| word.starts_with("--")).peekable();
-    let given = instruction.split_whitespace().skip(1).map_while(|word| word.strip_prefix("--"));
-    let flag = given.map(|flag| flag.split_once('=').map_or(flag, |(flag, _)| flag)).find(|flag| flags.contains(flag));
-    if let Some(flag) = flag {
-        return Some(format!("`{name} --{flag}`"));
+/// Splits at white space outside quotes; the quotes stay.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for character in line.chars() {
+        match (quote, character) {
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            (None, _) if character.is_whitespace() => {
+                words.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(word) = words.last_mut() {
+            word.push(character);
+        }
     }
-    if arguments.peek().is_some_and(|first| first.starts_with('[')) {
-        return None;
-    }
-    if let Some(word) = arguments.clone().find(|word| is_here_document(word)) {
-        return Some(format!("`{name} {word}` (here-document)"));
-    }
-    let git = arguments.find(|word| name == "ADD" && is_git(word))?;
-    Some(format!("`ADD {git}` (git repository)"))
-}
-
-/// buildkit `frontend/dockerfile/parser`, `reHeredoc`, for names that can be one.
-fn is_here_document(word: &str) -> bool {
-    let Some(name) = word.trim_start_matches(|character: char| character.is_ascii_digit()).strip_prefix("<<") else {
-        return false;
-    };
-    let name = name.strip_prefix('-').unwrap_or(name).trim_start_matches(['"', '\'']);
-    !name.contains('<') && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+    words
 }
 
 /// buildkit `util/gitutil`: what `ADD` clones.
@@ -143,48 +228,69 @@ fn is_git(source: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Option<String> {
-        Dockerfile::scan(text).only_buildkit
+    fn needs(dockerfile: &str, target: Option<&str>) -> Option<String> {
+        Dockerfile::scan(dockerfile, target).needs_buildkit().map(|error| error.to_string())
+    }
+
+    fn found(dockerfile: &str) -> Option<String> {
+        needs(dockerfile, None)
     }
 
     #[test]
-    fn what_would_be_left_undone_without_a_word_is_found() {
-        let line = |text: &str| found(&format!("FROM a\n{text}\n"));
-        assert_eq!(line("RUN <<EOF\nexit 3\nEOF").as_deref(), Some("line 2: `RUN <<EOF` (here-document)"));
-        assert_eq!(line("run cat <<-'EOF' > /x").as_deref(), Some("line 2: `RUN <<-'EOF'` (here-document)"));
-        assert_eq!(line("COPY <<a <<b /x/").as_deref(), Some("line 2: `COPY <<a` (here-document)"));
-        assert_eq!(line("ADD --checksum=sha256:1 https://x/y /").as_deref(), Some("line 2: `ADD --checksum`"));
-        assert_eq!(
-            line("ADD https://github.com/a/b.git#v1 /").as_deref(),
-            Some("line 2: `ADD https://github.com/a/b.git#v1` (git repository)")
-        );
-        assert_eq!(line("RUN --mount=type=cache,target=/x \\\n make").as_deref(), Some("line 2: `RUN --mount`"));
-        assert_eq!(line("ONBUILD COPY --chown=1 --chmod=755 a b").as_deref(), Some("line 2: `COPY --chmod`"));
+    fn here_documents_and_flags_are_found_each_kind_with_its_first_line() {
+        let text = "# syntax=docker/dockerfile:1\nFROM a\nRUN --mount=type=cache,target=/x \\\n  # why\n  make\n\nRUN <<EOF\nRUN --network=none x\nEOF\n\
+            COPY --chown=1 --link . /\nrun --mount=type=ssh x\nADD --checksum=sha256:1 http://x /x\n";
+        let all = "`RUN --mount` (line 3), a here-document (line 7), `ADD --checksum` (line 12)";
+        assert_eq!(found(text), Some(format!("the Dockerfile needs BuildKit: {all}")));
     }
 
     #[test]
-    fn what_the_classic_builder_does_as_well_is_not() {
+    fn here_documents_are_found_in_all_their_forms() {
         for text in [
-            "RUN echo $((1<<2)) $(( 1 << 2 )) '<<' <<<word",
-            "RUN [\"sh\", \"-c\", \"cat <<EOF\"]",
-            "RUN make --mount=x",
-            "COPY --from=a --chown=1:1 --link x y",
-            "ADD https://github.com/a/b.git.tar /",
-            "ENV A=<<EOF",
-            "# RUN <<EOF",
-            "RUN a \\\n# RUN <<EOF\n\n && b",
+            "RUN cat <<-\"E O\" > /x\n\tE O\n",
+            "COPY <<'EOF' /x\nEOF\n",
+            "RUN 3<<EOF x\na\nEOF\n",
+            "ONBUILD RUN <<X\nX\n",
+            "RUN a && \\\n cat <<EOF\nEOF\n",
         ] {
-            assert_eq!(found(&format!("FROM a\n{text}\n")), None, "{text}");
+            assert!(found(text).is_some_and(|text| text.contains("a here-document (line 1)")), "{text}");
         }
     }
 
     #[test]
-    fn continuation_lines_follow_the_escape_directive() {
-        assert_eq!(
-            found("# escape=`\nFROM a\nRUN dir c:\\\nRUN <<EOF\n").as_deref(),
-            Some("line 4: `RUN <<EOF` (here-document)")
-        );
-        assert_eq!(found("FROM a\nRUN b \\  \n  <<EOF\n").as_deref(), Some("line 2: `RUN <<EOF` (here-document)"));
+    fn what_the_classic_builder_does_is_let_pass() {
+        for text in [
+            "FROM --platform=linux/amd64 a AS b\nCOPY --from=b --chown=1:1 x /\n",
+            "RUN echo $((1 <<3)) \"a <<EOF\nEOF\n",
+            "RUN echo 'x <<EOF y'\nCMD <<EOF\nEOF\n",
+            "RUN make --mount=x\nENV A=--link\nCOPY --link=false a /\n",
+            "# RUN --mount=x\nRUN a \\\n# --mount\n b\n",
+            "ADD https://github.com/a/b.git.tar /\nCOPY --link a b\n",
+            "# escape=`\nRUN dir c:\\\nRUN x\n",
+            "",
+        ] {
+            assert_eq!(found(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stage_after_the_target_may_need_what_it_wants() {
+        let text = "FROM a AS one\nRUN x\nFROM b AS two\nRUN --mount=x y\n";
+        assert!(needs(text, Some("ONE")).is_none());
+        assert!(needs(text, Some("0")).is_none());
+        assert!(needs(text, Some("two")).is_some());
+        assert!(needs(text, None).is_some());
+    }
+
+    #[test]
+    fn a_git_repository_is_no_web_page() {
+        for source in ["https://github.com/a/b.git#v1", "git@github.com:a/b", "git://a/b"] {
+            let text = format!("FROM a\nADD {source} /\n");
+            assert_eq!(
+                found(&text).as_deref(),
+                Some("the Dockerfile needs BuildKit: `ADD` of a git repository (line 2)")
+            );
+        }
     }
 
     #[test]
@@ -200,7 +306,7 @@ mod tests {
             builder: None,
             address: String::new(),
         };
-        let scan = Dockerfile::scan("ARG BUILDPLATFORM\nFROM a\nARG TARGETARCH=x OTHER\nARG TARGETARCH\n");
+        let scan = Dockerfile::scan("ARG BUILDPLATFORM\nFROM a\nARG TARGETARCH=x OTHER\nARG TARGETARCH\n", None);
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(scan.automatic_args(&facts), [pair("BUILDPLATFORM", "linux/arm64"), pair("TARGETARCH", "arm64")]);
     }

@@ -57,8 +57,8 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
         ecr_side(config, log),
         engine_side(config),
         blocking({
-            let request = request(config);
-            move || context_side(&request)
+            let (request, target) = (request(config), config.build.target.clone());
+            move || context_side(&request, target.as_deref())
         }),
         blocking(move || Folder::prepare(&output).map_err(|error| vec![error.into()])),
     );
@@ -71,7 +71,8 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     }
     match (ecr, engine, context, output) {
         (Ok(ecr), Ok((engine, trace)), Ok((context, _)), Ok(output)) => {
-            let automatic = Dockerfile::scan(&context.dockerfile().text).automatic_args(engine.facts());
+            let automatic = Dockerfile::scan(&context.dockerfile().text, config.build.target.as_deref())
+                .automatic_args(engine.facts());
             Ok(Ready { engine, trace, context: Arc::new(context), automatic, output, ecr })
         }
         (ecr, engine, context, output) => {
@@ -107,10 +108,10 @@ fn request(config: &Config) -> Request {
     }
 }
 
-fn context_side(request: &Request) -> Result<(Context, Survey), Vec<Failure>> {
+fn context_side(request: &Request, target: Option<&str>) -> Result<(Context, Survey), Vec<Failure>> {
     let failures = |errors: Vec<crate::context::Error>| errors.into_iter().map(Failure::from).collect::<Vec<_>>();
     let context = Context::open(request).map_err(failures)?;
-    if let Some(error) = Dockerfile::scan(&context.dockerfile().text).needs_buildkit() {
+    if let Some(error) = Dockerfile::scan(&context.dockerfile().text, target).needs_buildkit() {
         return Err(vec![error.into()]);
     }
     let survey = context.survey().map_err(failures)?;

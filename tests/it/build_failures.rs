@@ -71,7 +71,12 @@ fn a_missing_source_is_told_with_its_step() {
         "step 2 of 2: `COPY nothing /`: COPY failed: file not found in build context or excluded by .dockerignore: stat nothing: file does not exist",
         hint,
     );
-    fails_on_all("FROM busybox:1.36\nCOPY ../x /\n", 6, "step 2 of 2: `COPY ../x /`: COPY failed: forbidden path outside", hint);
+    fails_on_all(
+        "FROM busybox:1.36\nCOPY ../x /\n",
+        6,
+        "step 2 of 2: `COPY ../x /`: COPY failed: forbidden path outside",
+        hint,
+    );
 }
 
 #[test]
@@ -147,7 +152,9 @@ fn a_line_of_the_dockerfile_that_is_not_valid_is_told_by_its_number() {
             &step(lab, "FROM busybox:1.36\nCOPY x\n"),
             engine,
             2,
-            &format!("the Dockerfile is not valid: dockerfile parse error {on}line 2: COPY requires at least two arguments"),
+            &format!(
+                "the Dockerfile is not valid: dockerfile parse error {on}line 2: COPY requires at least two arguments"
+            ),
             "correct that line of the Dockerfile",
         );
         fails(
@@ -169,14 +176,14 @@ fn a_line_of_the_dockerfile_that_is_not_valid_is_told_by_its_number() {
 
 #[test]
 fn what_only_buildkit_does_is_refused_before_the_build_with_all_its_lines() {
-    let dockerfile = "FROM busybox:1.36\nRUN --mount=type=cache,target=/x true\nCOPY --link . /\nRUN <<EOF\necho a\nEOF\nADD --checksum=sha256:0 http://x/y /\n";
+    let dockerfile = "FROM busybox:1.36\nRUN --mount=type=cache,target=/x true\nCOPY . /\nRUN <<EOF\necho a\nEOF\nADD --checksum=sha256:0 http://x/y /\n";
     for engine in Engine::ALL {
         let pipe = step(lab(engine, false), dockerfile);
         let run = fails(
             &pipe,
             engine,
             2,
-            "the Dockerfile needs BuildKit: `RUN --mount` (line 2), `COPY --link` (line 3), a here-document (line 4), `ADD --checksum` (line 7)",
+            "the Dockerfile needs BuildKit: `RUN --mount` (line 2), a here-document (line 4), `ADD --checksum` (line 7)",
             "this version of the pipe builds with the classic builder: write it without that",
         );
         assert!(!run.log.contains("\nBuild\n"), "{}", run.log);
