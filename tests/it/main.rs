@@ -4,6 +4,7 @@
 
 mod build_failures;
 mod build_variables;
+mod credentials;
 mod engine;
 mod equivalence;
 mod fault;
@@ -13,4 +14,6 @@ mod lab;
 mod lost_answer;
 mod main_job;
 mod pipe;
+mod push_faults;
+mod repository;
 mod variables;
