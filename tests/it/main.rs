@@ -4,6 +4,7 @@
 
 mod build_failures;
 mod build_variables;
+mod context;
 mod credentials;
 mod engine;
 mod equivalence;
