@@ -43,7 +43,8 @@ async fn retry<T>(
             Ok(pushed) => return Ok(pushed),
             Err(error) => error,
         };
-        if matches!(error, PushError::Unauthorized { .. }) && fresh.is_none() {
+        // An expired token is a 403 with a text that the containerd store keeps to itself, so a denial may be that as well.
+        if matches!(error, PushError::Unauthorized { .. } | PushError::Denied { .. }) && fresh.is_none() {
             log.send(Event::Note(format!("{tag}: the registry does not accept the token, getting a fresh one"))).await;
             fresh = Some(fresh_login().await.map_err(PushError::Login)?);
             continue;

@@ -30,7 +30,7 @@ pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<I
     let mut broke_off = None;
     if let Some(sent) = sent.take() {
         tracing::debug!("the context was a tar of {} bytes", sent.bytes);
-        for warning in sent.warnings {
+        for warning in sent.warnings.into_iter().filter(|warning| !ready.told.contains(warning)) {
             log.send(Event::Warning { message: warning.to_string(), hint: warning.hint() }).await;
         }
         broke_off = sent.error;

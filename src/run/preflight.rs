@@ -29,6 +29,8 @@ pub(super) struct Ready {
     pub(super) context: Arc<Context>,
     /// Build arguments that a Dockerfile may count on without being given them.
     pub(super) automatic: Vec<(String, String)>,
+    /// What the log has said already of the context.
+    pub(super) told: Vec<crate::context::Warning>,
     pub(super) output: Folder,
     /// `None` without credentials, which only a run that pushes nothing may lack.
     pub(super) ecr: Option<EcrSide>,
@@ -70,10 +72,10 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
         tell_context(config, context, survey, log).await;
     }
     match (ecr, engine, context, output) {
-        (Ok(ecr), Ok((engine, trace)), Ok((context, _)), Ok(output)) => {
+        (Ok(ecr), Ok((engine, trace)), Ok((context, survey)), Ok(output)) => {
             let automatic = Dockerfile::scan(&context.dockerfile().text, config.build.target.as_deref())
                 .automatic_args(engine.facts());
-            Ok(Ready { engine, trace, context: Arc::new(context), automatic, output, ecr })
+            Ok(Ready { engine, trace, context: Arc::new(context), automatic, told: survey.warnings, output, ecr })
         }
         (ecr, engine, context, output) => {
             let failures = [ecr.err(), engine.err(), context.err(), output.err()];
