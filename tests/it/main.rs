@@ -17,4 +17,5 @@ mod main_job;
 mod pipe;
 mod push_faults;
 mod repository;
+mod secrets;
 mod variables;
