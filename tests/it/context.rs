@@ -2,13 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Instant;
 
 use crate::lab::{Engine, Lab, lab, output, usual};
 use crate::pipe::{Pipe, until};
-use crate::variables::verdict;
+use crate::variables::{UNPUSHED, as_nobody, verdict};
 
 /// A run that must fail before the build, for one reason.
 #[track_caller]
@@ -113,9 +113,30 @@ fn a_device_file_is_refused_unless_it_is_ignored() {
     };
     let pipe = device(step().dockerfile("FROM busybox:1.36\n"));
     refused(&pipe, "`dev/null` in the context is a device file", "add `dev/null` to `.dockerignore`");
-    let pipe = device(unpushed(usual()).dockerfile("FROM busybox:1.36\nCOPY . /tree\n").file(".dockerignore", "dev/null\n"));
+    let pipe =
+        device(unpushed(usual()).dockerfile("FROM busybox:1.36\nCOPY . /tree\n").file(".dockerignore", "dev/null\n"));
     pipe.run().exits(0);
     assert_eq!(in_image(&pipe, "ls -A /tree/dev"), "");
+}
+
+#[test]
+fn files_that_this_user_may_not_read_are_told_one_by_one() {
+    let pipe = step().dockerfile("FROM busybox:1.36\n").file("app/key.pem", "").file("cache/x", "").file("ci/web", "");
+    for (path, mode) in [("app/key.pem", 0o600), ("cache", 0o700), ("ci/web", 0o600)] {
+        fs::set_permissions(pipe.path(path), PermissionsExt::from_mode(mode)).expect("it is ours");
+    }
+    let (code, log) = as_nobody(&pipe, &[], &UNPUSHED);
+    assert_eq!(code, Some(2), "{log}");
+    for path in ["app/key.pem", "cache", "ci/web"] {
+        let message = format!(
+            "✖ cannot read `{path}` in the context: Permission denied (os error 13)\n  hint: make it readable, or add `{path}` to `.dockerignore`\n"
+        );
+        assert!(log.contains(&message), "{path}: {log}");
+    }
+    let (code, log) = as_nobody(&pipe, &[], &[&UNPUSHED[..], &[("DOCKERFILE", "ci/web")]].concat());
+    assert_eq!(code, Some(2), "{log}");
+    let message = "✖ `DOCKERFILE`: cannot read `ci/web`: Permission denied (os error 13)\n  hint: make it a file that the user that the pipe runs as may read\n";
+    assert!(log.contains(message), "{log}");
 }
 
 #[test]
@@ -206,7 +227,8 @@ fn is_build(client: &UnixStream) -> bool {
 }
 
 fn relay(client: UnixStream, engine: UnixStream, bytes: u64, act: Option<impl FnOnce()>) {
-    let (mut from_engine, mut to_client) = (engine.try_clone().expect("a handle"), client.try_clone().expect("a handle"));
+    let (mut from_engine, mut to_client) =
+        (engine.try_clone().expect("a handle"), client.try_clone().expect("a handle"));
     let answers = std::thread::spawn(move || {
         let _ = io::copy(&mut from_engine, &mut to_client);
         let _ = to_client.shutdown(std::net::Shutdown::Both);

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::lab::{Engine, lab, output, usual};
 use crate::pipe::{Pipe, until};
-use crate::variables::verdict;
+use crate::variables::{UNPUSHED, as_nobody, verdict};
 
 /// What a fake engine does with a request.
 pub(crate) enum Reply {
@@ -60,7 +60,7 @@ fn serve(stream: UnixStream, reply: &dyn Fn(&str) -> Reply) {
     let mut chunked = false;
     while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
         if first.is_empty() {
-            first = line.trim().to_owned();
+            line.trim().clone_into(&mut first);
         }
         chunked |= line.to_ascii_lowercase().starts_with("transfer-encoding: chunked");
         line.clear();
@@ -165,22 +165,15 @@ fn an_unknown_host_is_no_engine() {
 
 #[test]
 fn a_socket_that_this_user_may_not_open_is_told() {
-    let pipe = step();
-    let folder = pipe.folder.path();
-    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o777)).expect("the folder is ours");
-    let host = fake(folder, greeting);
+    let pipe = step().file(".ecr-pipe/mine", "");
+    std::fs::set_permissions(pipe.path(".ecr-pipe"), PermissionsExt::from_mode(0o777)).expect("the folder is ours");
+    let host = fake(pipe.folder.path(), greeting);
     std::fs::set_permissions(pipe.path("engine.sock"), PermissionsExt::from_mode(0o600)).expect("the socket is ours");
-    let binary = pipe.path("ecr-pipe");
-    std::fs::copy(env!("CARGO_BIN_EXE_ecr-pipe"), &binary).expect("a copy that anybody can run");
-    let mut command = pipe.lab.command("setpriv", folder);
-    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&binary);
-    command.env("DOCKER_HOST", host).env("IMAGE", "shop").env("TAG", "x").env("PUSH", "false").env("NO_COLOR", "1");
-    let ended = command.output().expect("the pipe starts");
-    let log = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(5), "{log}");
+    let (code, log) = as_nobody(&pipe, &[], &[&UNPUSHED[..], &[("DOCKER_HOST", &host)]].concat());
+    assert_eq!(code, Some(5), "{log}");
+    let socket = pipe.path("engine.sock").display().to_string();
     let message = format!(
-        "✖ no engine: this user may not open the socket `{}`\n  hint: run as",
-        folder.join("engine.sock").display()
+        "✖ no engine: this user may not open the socket `{socket}`\n  hint: run as a user of the socket's group (mostly `docker`)\n"
     );
     assert!(log.contains(&message), "{log}");
 }
@@ -278,9 +271,12 @@ fn a_refusal_of_bitbuckets_plugin_is_told_with_its_words() {
 #[test]
 fn an_engine_that_is_too_old_is_refused() {
     fails_at(
-        |request| match request.contains("/_ping") {
-            true => Reply::Answer(200, "Api-Version: 1.39\r\nServer: Docker/18.09.1 (linux)\r\n", "OK".to_owned()),
-            false => greeting(request),
+        |request| {
+            if request.contains("/_ping") {
+                let headers = "Api-Version: 1.39\r\nServer: Docker/18.09.1 (linux)\r\n";
+                return Reply::Answer(200, headers, "OK".to_owned());
+            }
+            greeting(request)
         },
         "engine 18.09.1 speaks API 1.39, ecr-pipe needs 1.41 (Engine 20.10) or newer",
         "use a newer engine, such as `image: docker:28-dind` for the docker service",
@@ -310,9 +306,11 @@ fn an_engine_that_never_answers_is_given_up() {
 #[test]
 fn an_engine_that_goes_away_in_the_middle_of_a_build_is_told() {
     fails_at(
-        |request| match request.contains("/build") {
-            true => Reply::Cut("{\"stream\":\"Step 1/1 : FROM busybox:1.36\"}\n".to_owned()),
-            false => greeting(request),
+        |request| {
+            if request.contains("/build") {
+                return Reply::Cut("{\"stream\":\"Step 1/1 : FROM busybox:1.36\"}\n".to_owned());
+            }
+            greeting(request)
         },
         "the engine at `DOCKER_HOST` `unix://[FOLDER]/engine.sock` dropped the connection (end of file before message length reached)",
         "the engine may have been killed for want of memory: give the docker service more (`definitions: services: docker: memory: 2048`)",

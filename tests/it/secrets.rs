@@ -1,12 +1,12 @@
 //! No secret is printed, reported, passed on or left behind, however talkative the run is.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
 use crate::engine::{fake, greeting, json};
 use crate::lab::usual;
 use crate::pipe::{CANARY, Pipe, Run, until};
+use crate::variables::as_nobody;
 
 const SESSION: &str = "canary-session-IQoJb3JpZ2luX2VjE";
 const OIDC: &str = "canary.oidc.eyJhbGciOiJSUzI1NiJ9";
@@ -100,9 +100,12 @@ fn an_engine_that_echoes_secrets_in_its_errors_is_not_echoed() {
         let pipe = step("true").dockerfile("FROM busybox:1.36\n");
         let secrets = secrets(&pipe);
         let body = format!(r#"{{"message":"no way with {}"}}"#, secrets.join(" and "));
-        let host = fake(pipe.folder.path(), move |request| {
-            if request.contains(path) { json(500, &body) } else { greeting(request) }
-        });
+        let host = fake(
+            pipe.folder.path(),
+            move |request| {
+                if request.contains(path) { json(500, &body) } else { greeting(request) }
+            },
+        );
         let run = pipe.file(".dockerignore", "*.sock\n").var("DOCKER_HOST", &host).run();
         assert!(matches!(run.code, 5 | 6), "{}", run.log);
         outputs_without(&secrets, &run);
@@ -129,18 +132,11 @@ fn variables_that_are_wrong_are_told_without_secrets() {
 
 #[test]
 fn a_crash_has_the_exit_code_of_a_bug_and_tells_only_its_place() {
-    let pipe = step("true").dockerfile("FROM busybox:1.36\n");
-    let folder = pipe.folder.path();
-    fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).expect("the folder is ours");
-    let binary = pipe.path("ecr-pipe");
-    fs::copy(env!("CARGO_BIN_EXE_ecr-pipe"), &binary).expect("a copy that anybody can run");
     // A user who may have no second thread: no runtime can be made, upon which tokio panics.
-    let mut command = pipe.lab.command("setpriv", folder);
-    command.args(["--reuid", "65533", "--regid", "65533", "--clear-groups", "prlimit", "--nproc=1"]).arg(&binary);
-    let ended = command.env("AWS_SECRET", CANARY).env("RUST_BACKTRACE", "full").output().expect("it starts");
-    let log = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{log}");
-    let lines: Vec<&str> = log.lines().collect();
-    assert!(matches!(lines.as_slice(), ["", _, "  hint: report it with this line", "exit code 1"]), "{log}");
-    assert!(lines[1].starts_with("✖ this is a bug of ecr-pipe: it stopped at ") && lines[1].ends_with(|last: char| last.is_ascii_digit()), "{log}");
+    let pipe = Pipe::without_repository(usual());
+    let (code, log) =
+        as_nobody(&pipe, &["prlimit", "--nproc=1"], &[("AWS_SECRET", CANARY), ("RUST_BACKTRACE", "full")]);
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.starts_with("\n✖ a fault of ecr-pipe ") && log.contains("\n  hint: please report it"), "{log}");
+    assert_eq!(log.lines().count(), 3, "{log}");
 }

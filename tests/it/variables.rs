@@ -1,5 +1,8 @@
 //! What is wrong with the variables: told at once, all together, and before anything is done.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use crate::lab::{output, usual};
 use crate::pipe::{Pipe, Run};
 
@@ -22,6 +25,25 @@ pub(crate) fn timeless(text: &str) -> String {
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
+
+/// Runs as a user without any rights, in a clone folder that everybody may enter: exit code and log. The words come before
+/// the program's name.
+pub(crate) fn as_nobody(pipe: &Pipe, words: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let folder = pipe.folder.path();
+    fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).expect("the folder is ours");
+    // The build's own folder may be closed to others.
+    let binary = tempfile::tempdir().expect("a temporary folder");
+    fs::set_permissions(binary.path(), PermissionsExt::from_mode(0o755)).expect("the folder is ours");
+    let program = binary.path().join("ecr-pipe");
+    fs::copy(env!("CARGO_BIN_EXE_ecr-pipe"), &program).expect("a copy that anybody can run");
+    let mut command = pipe.lab.command("setpriv", folder);
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).args(words).arg(&program);
+    let ended = command.envs(variables.iter().copied()).output().expect("the pipe starts");
+    (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+/// What a build that is not pushed needs.
+pub(crate) const UNPUSHED: [(&str, &str); 4] = [("IMAGE", "shop"), ("TAG", "x"), ("PUSH", "false"), ("NO_COLOR", "1")];
 
 /// A step that would succeed.
 fn step() -> Pipe {
@@ -342,6 +364,21 @@ fn an_output_folder_in_a_read_only_place_is_refused() {
     output(usual().command("mount", pipe.folder.path()).args(["-t", "tmpfs", "-o", "ro", "none", &folder_text]));
     let pipe = output_refused(pipe, "sealed/out", "Read-only file system (os error 30)");
     output_refused(pipe, &folder_text, "Read-only file system (os error 30)");
+}
+
+#[test]
+fn an_output_folder_that_this_user_may_not_write_to_is_refused() {
+    let pipe = step();
+    for (folder, place) in [("out", "out"), ("", ".ecr-pipe")] {
+        if !folder.is_empty() {
+            fs::create_dir(pipe.path(folder)).expect("a folder");
+        }
+        let (code, log) = as_nobody(&pipe, &[], &[&UNPUSHED[..], &[("OUTPUT_DIR", folder)]].concat());
+        assert_eq!(code, Some(2), "{log}");
+        let message =
+            format!("✖ `OUTPUT_DIR`: cannot use `{place}` as a folder to write to: Permission denied (os error 13)\n");
+        assert!(log.contains(&message), "{log}");
+    }
 }
 
 /// What an earlier run left.
