@@ -172,9 +172,10 @@ impl Error {
             _ if answer.raw().status().is_server_error() => {
                 Self::Unavailable { action, code: status(&code, answer.raw()), request }
             }
-            _ if answer.err().code().is_none() => {
-                Self::Unreadable { action, reason: format!("HTTP {} without an error code", answer.raw().status().as_u16()) }
-            }
+            _ if answer.err().code().is_none() => Self::Unreadable {
+                action,
+                reason: format!("HTTP {} without an error code", answer.raw().status().as_u16()),
+            },
             _ => {
                 let text = answer.err().message().unwrap_or("no message").to_owned();
                 Self::Refused { action, code, text, request }
