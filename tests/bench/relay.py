@@ -31,12 +31,14 @@ class Relay:
     def close(self) -> None:
         """Ends what is under way, and the thread."""
 
-        def end() -> None:
-            for task in asyncio.all_tasks(self.loop):
+        async def end() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
                 task.cancel()
-            self.loop.call_soon(self.loop.stop)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.loop.stop()
 
-        self.loop.call_soon_threadsafe(end)
+        asyncio.run_coroutine_threadsafe(end(), self.loop)
         self.thread.join(10)
 
     def busy(self, begin: float, end: float) -> float:
