@@ -30,5 +30,6 @@ pub use error::{BuildError, Error, PushError};
 pub use facts::{Facts, Storage};
 pub use login::Login;
 pub use push::Pushed;
+pub use retry::Tries;
 pub use trace::Trace;
 pub use version::ApiVersion;

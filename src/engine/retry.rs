@@ -1,5 +1,7 @@
 //! A push that is tried again.
 
+use std::time::{Duration, Instant};
+
 use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::{Engine, Login, PushError, Pushed};
@@ -7,9 +9,19 @@ use crate::error::Failure;
 use crate::image::{Repository, Tag};
 use crate::progress::{Event, Log, duration};
 
+/// How often, and for how long, a push is tried.
+#[derive(Clone, Debug)]
+pub struct Tries {
+    /// The pauses before further tries.
+    pub backoff: ExponentialBuilder,
+    /// From the first try on; past it there is one further try at the most, since the engine has tried each layer for as
+    /// long by itself and is not likely to fare better a third time.
+    pub patience: Duration,
+}
+
 impl Engine {
-    /// Pushes; a temporary failure is tried again after each pause of the back-off, and a token that is not accepted is
-    /// replaced once.
+    /// Pushes; a temporary failure is tried again after each pause of the back-off while the patience lasts, and a token that
+    /// is not accepted is replaced once.
     ///
     /// # Errors
     ///
@@ -20,11 +32,11 @@ impl Engine {
         tag: &Tag,
         login: &Login,
         log: &Log,
-        backoff: ExponentialBuilder,
+        tries: Tries,
         fresh_login: impl AsyncFnMut() -> Result<Login, Failure>,
     ) -> Result<Pushed, PushError> {
         let push = async |login: &Login| self.push(repository, tag, login, log).await;
-        retry(login, tag.as_str(), log, backoff, push, fresh_login).await
+        retry(login, tag.as_str(), log, tries, push, fresh_login).await
     }
 }
 
@@ -32,11 +44,13 @@ async fn retry<T>(
     login: &Login,
     tag: &str,
     log: &Log,
-    backoff: ExponentialBuilder,
+    tries: Tries,
     push: impl AsyncFn(&Login) -> Result<T, PushError>,
     mut fresh_login: impl AsyncFnMut() -> Result<Login, Failure>,
 ) -> Result<T, PushError> {
-    let mut pauses = backoff.build();
+    let began = Instant::now();
+    let mut pauses = tries.backoff.build();
+    let mut repeated = false;
     let mut fresh = None;
     loop {
         let error = match push(fresh.as_ref().unwrap_or(login)).await {
@@ -49,8 +63,10 @@ async fn retry<T>(
             fresh = Some(fresh_login().await.map_err(PushError::Login)?);
             continue;
         }
-        match pauses.next().filter(|_| error.is_temporary()) {
+        let again = error.is_temporary() && !(repeated && began.elapsed() >= tries.patience);
+        match pauses.next().filter(|_| again) {
             Some(pause) => {
+                repeated = true;
                 log.send(Event::Note(format!("{tag}: {error}; trying again in {}", duration(pause)))).await;
                 tokio::time::sleep(pause).await;
             }
@@ -64,7 +80,6 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use std::cell::RefCell;
-    use std::time::Duration;
 
     use super::*;
     use crate::error::ExitCode;
@@ -82,7 +97,14 @@ mod tests {
     }
 
     /// Pushes that end as told; how many there were, and how often a fresh token was asked for.
-    async fn outcome(mut ends: Vec<Result<(), PushError>>) -> (Result<(), PushError>, usize, usize) {
+    async fn outcome(ends: Vec<Result<(), PushError>>) -> (Result<(), PushError>, usize, usize) {
+        outcome_within(Duration::MAX, ends).await
+    }
+
+    async fn outcome_within(
+        patience: Duration,
+        mut ends: Vec<Result<(), PushError>>,
+    ) -> (Result<(), PushError>, usize, usize) {
         ends.reverse();
         let all = ends.len();
         let (ends, fresh) = (RefCell::new(ends), RefCell::new(0));
@@ -93,7 +115,8 @@ mod tests {
             Ok(login("new"))
         };
         let (log, _recording) = Log::recorded();
-        let result = retry(&login("old"), "v1", &log, backoff, push, fresh_login).await;
+        let tries = Tries { backoff, patience };
+        let result = retry(&login("old"), "v1", &log, tries, push, fresh_login).await;
         (result, all - ends.borrow().len(), *fresh.borrow())
     }
 
@@ -101,6 +124,12 @@ mod tests {
     async fn what_is_temporary_is_tried_again_until_the_back_off_ends() {
         assert_eq!(outcome(vec![Err(throttled()), Ok(())]).await, (Ok(()), 2, 0));
         assert_eq!(outcome(vec![Err(throttled()); 9]).await, (Err(throttled()), 4, 0));
+    }
+
+    #[tokio::test]
+    async fn when_the_patience_is_over_there_is_one_further_try() {
+        assert_eq!(outcome_within(Duration::ZERO, vec![Err(throttled()), Ok(())]).await, (Ok(()), 2, 0));
+        assert_eq!(outcome_within(Duration::ZERO, vec![Err(throttled()); 9]).await, (Err(throttled()), 2, 0));
     }
 
     #[tokio::test]
@@ -121,8 +150,8 @@ mod tests {
         let (log, _recording) = Log::recorded();
         let failure = Failure { code: ExitCode::Credentials, message: "no".to_owned(), hint: None };
         let push = async |_: &Login| Err::<(), _>(unauthorized());
-        let result =
-            retry(&login("old"), "v1", &log, ExponentialBuilder::new(), push, async || Err(failure.clone())).await;
+        let tries = Tries { backoff: ExponentialBuilder::new(), patience: Duration::MAX };
+        let result = retry(&login("old"), "v1", &log, tries, push, async || Err(failure.clone())).await;
         assert_eq!(result, Err(PushError::Login(failure)));
     }
 }

@@ -1,17 +1,21 @@
 //! The push: content by the engine, tag by tag, and each tag read back from the registry.
 
+use std::time::Duration;
+
 use super::backoff;
 use super::preflight::{EcrSide, PushSide, Ready};
 use crate::aws::Token;
-use crate::engine::{ImageId, Login, PushError};
+use crate::engine::{ImageId, Login, PushError, Tries};
 use crate::error::{ExitCode, Explain, Failure};
 use crate::image::{Digest, Repository, Tag};
 use crate::progress::{Event, Log};
 use crate::registry::Manifest;
 
-/// Further tries of an engine's push. The engine tries each layer five times itself, over more than a minute (moby
-/// `distribution/xfer/upload.go`).
+/// Further tries of an engine's push. A graphdriver engine tries each layer five times itself, with pauses of 50 s in all
+/// (moby `distribution/xfer/upload.go`).
 const RETRIES: usize = 2;
+/// So a registry that always fails is told after two rounds of the engine's own tries, less than 2 min.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The registry does not have what was pushed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,8 +84,8 @@ pub(super) async fn push(
             Ok(login(repository, &token))
         };
         let login = login(repository, &token);
-        let backoff = backoff().with_max_times(RETRIES);
-        let pushed = ready.engine.push_with_retries(repository, tag, &login, log, backoff, fresh_login).await;
+        let tries = Tries { backoff: backoff().with_max_times(RETRIES), patience: PATIENCE };
+        let pushed = ready.engine.push_with_retries(repository, tag, &login, log, tries, fresh_login).await;
         let manifest = match pushed {
             Ok(pushed) => read_back(side, repository, tag, pushed.digest).await?,
             Err(error) => lost_answer(side, tag, image, &error, log).await.ok_or(error)?,
