@@ -9,7 +9,7 @@ use crate::engine::{ImageId, Login, PushError, Tries};
 use crate::error::{ExitCode, Explain, Failure};
 use crate::image::{Digest, Repository, Tag};
 use crate::progress::{Event, Log};
-use crate::registry::Manifest;
+use crate::registry::{self, Manifest};
 
 /// Further tries of an engine's push. A graphdriver engine tries each layer five times itself, with pauses of 50 s in all
 /// (moby `distribution/xfer/upload.go`).
@@ -40,12 +40,23 @@ pub(super) enum ReadBack {
         /// What the registry has.
         found: Digest,
     },
+    /// The registry does not tell.
+    #[error("tag `{tag}` was pushed as {pushed}, but cannot be read back: {error}")]
+    Unread {
+        /// The tag.
+        tag: Tag,
+        /// What the engine pushed.
+        pushed: Digest,
+        /// What the registry, or the way to it, said instead.
+        error: registry::Error,
+    },
 }
 
 impl Explain for ReadBack {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Missing { .. } | Self::Differs { .. } => ExitCode::Push,
+            Self::Unread { error, .. } => error.exit_code(),
         }
     }
 
@@ -55,6 +66,7 @@ impl Explain for ReadBack {
                 "see whether another pipeline pushes or deletes the same tag at the same time, and run the step again"
                     .to_owned(),
             ),
+            Self::Unread { error, .. } => error.hint(),
         }
     }
 }
@@ -114,7 +126,15 @@ async fn lost_answer(side: &PushSide, tag: &Tag, image: &ImageId, error: &PushEr
 /// What the registry has behind the tag must be what was pushed.
 async fn read_back(side: &PushSide, repository: &Repository, tag: &Tag, pushed: Digest) -> Result<Manifest, Failure> {
     let (tag, repository) = (tag.clone(), repository.clone());
-    match side.registry.manifest(&tag).await? {
+    let found = match side.registry.manifest(&tag).await {
+        Ok(found) => found,
+        // It answered, and with what is no image: that says it all.
+        Err(error @ (registry::Error::WrongDigest { .. } | registry::Error::TooLarge { .. })) => {
+            return Err(error.into());
+        }
+        Err(error) => return Err(ReadBack::Unread { tag, pushed, error }.into()),
+    };
+    match found {
         None => Err(ReadBack::Missing { tag, repository }.into()),
         Some(manifest) if manifest.digest != pushed => {
             Err(ReadBack::Differs { tag, repository, pushed, found: manifest.digest }.into())
