@@ -126,7 +126,7 @@ impl Explain for PushError {
                 format!("create it with `aws ecr create-repository --repository-name {name}`, or correct `IMAGE`")
             }
             Self::TagImmutable { .. } => "choose another `TAG`, or make the repository's tags mutable".to_owned(),
-            Self::Unauthorized { .. } => "run again: an ECR token is good for 12 hours, less when the session behind it ends".to_owned(),
+            Self::Unauthorized { .. } => "a fresh token was refused too: check that `IMAGE` names a registry that the key may use".to_owned(),
             Self::Denied { .. } => "allow `ecr:InitiateLayerUpload`, `ecr:UploadLayerPart`, `ecr:CompleteLayerUpload`, `ecr:BatchCheckLayerAvailability`, `ecr:BatchGetImage` and `ecr:PutImage` on it; if they are, the repository's image quota may be reached".to_owned(),
             Self::Throttled { .. } => "run again a little later, with fewer pushes at the same time".to_owned(),
             Self::Unavailable { .. } | Self::NoDigest { .. } => "run again; if it stays so, look at the AWS status page and at the engine's way to the registry".to_owned(),
