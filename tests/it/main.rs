@@ -15,6 +15,7 @@ mod lab;
 mod lost_answer;
 mod main_job;
 mod pipe;
+mod proxy;
 mod push_faults;
 mod repository;
 mod secrets;
