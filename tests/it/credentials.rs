@@ -1,5 +1,7 @@
 //! What AWS refuses, before anything is built.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::lab::usual;
@@ -97,7 +99,33 @@ fn a_fault_of_aws_that_stays_is_told() {
         "AWS answered ServerException to `ecr:GetAuthorizationToken` again and again",
         "run the step again in a few minutes",
     );
+    refused(
+        error(400, "ThrottlingException", "Rate exceeded"),
+        "AWS answered ThrottlingException to `ecr:GetAuthorizationToken` again and again",
+        "run the step again in a few minutes",
+    );
     refused(json!({"cut": true}), "cannot reach the ECR API in us-east-1: the connection failed", "check `AWS_REGION`");
+}
+
+#[test]
+fn a_token_of_another_region_is_told_after_a_second_one_was_asked_for() {
+    let pipe = Pipe::new(usual()).dockerfile("FROM busybox:1.36\n");
+    let token = STANDARD.encode(format!("AWS:lab.eu-central-1.{}", pipe.key));
+    let endpoint = format!("https://{}", pipe.lab.host("eu-central-1"));
+    let data = json!({"authorizationToken": token, "expiresAt": 99_999_999_999_u64, "proxyEndpoint": endpoint});
+    let body = json!({"authorizationData": [data]});
+    pipe.lab.fault(&json!({"target": "GetAuthorizationToken", "access_key": pipe.key, "times": 0, "answer": {"status": 200, "body": body}}));
+    let run = pipe.run().exits(3).reports_nothing();
+    let run = run
+        .says(
+            "✖ the registry refuses the token: HTTP 401 DENIED `Your authorization token is not valid in this region`",
+        )
+        .says(
+            "hint: check that `IMAGE` names a registry that the key may use, in the region the token was issued for\n",
+        );
+    assert!(!run.log.contains("\nBuild\n"), "nothing is built:\n{}", run.log);
+    let tokens = pipe.lab.requests(&format!("GetAuthorizationToken.*{}", pipe.key));
+    assert_eq!(tokens.len(), 2, "the refused one and a fresh one");
 }
 
 #[test]

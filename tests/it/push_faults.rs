@@ -1,9 +1,14 @@
 //! What goes wrong between the engine and the registry.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::lab::{Engine, lab};
 use crate::pipe::Pipe;
+
+/// A user waits no longer for a push that always fails.
+const BOUND: Duration = Duration::from_mins(2);
 
 /// A run on an engine whose requests to the repository meet a fault. Each run has a layer of its own.
 fn pipe_with(engine: Engine, fault: &Value) -> Pipe {
@@ -23,7 +28,8 @@ fn survives(fault: &Value) {
         let run = pipe.run().exits(0);
         let line = run.stdout.strip_suffix('\n').expect("a line");
         assert!(line.starts_with(&format!("{}@sha256:", pipe.uri())) && !line.contains('\n'), "{engine:?}: {line}");
-        let hit = pipe.lab.requests(&pipe.repository).iter().any(|request| !request["fault"].is_null());
+        let hit =
+            pipe.lab.requests(&format!("/v2/{}/", pipe.repository)).iter().any(|request| !request["fault"].is_null());
         assert!(hit, "{engine:?}: the fault was met");
     }
 }
@@ -32,6 +38,7 @@ fn survives(fault: &Value) {
 fn fails(engine: Engine, fault: &Value, code: i32, message: &str, hint: &str) {
     let pipe = pipe_with(engine, fault);
     let run = pipe.run().exits(code).reports_nothing();
+    assert!(run.took < BOUND, "{engine:?}: told after {:?}", run.took);
     run.says(message).says(&format!("\n  hint: {hint}"));
     let listed = pipe.lab.control("images", &[&pipe.repository]);
     assert!(!listed.contains("\"main\""), "{engine:?}: no tag was made: {listed}");
@@ -53,8 +60,68 @@ fn a_refused_token_in_mid_push_is_replaced_by_a_new_one() {
 }
 
 #[test]
+fn a_token_that_is_always_refused_is_told_and_running_again_is_not_advised() {
+    let expired = "denied: Your authorization token has expired. Reauthenticate and try again.";
+    let fault = json!({"method": "POST", "path": "REPOSITORY/blobs/uploads", "times": 0, "answer": {"status": 403, "body": expired}});
+    for engine in [Engine::V20, Engine::V26, Engine::V28] {
+        fails(engine, &fault, 3, "the registry does not accept the ECR token (", "a fresh token was refused too");
+    }
+    // This one keeps the registry's words to itself.
+    fails(Engine::V28Containerd, &fault, 3, "is denied (", "allow `ecr:InitiateLayerUpload`");
+}
+
+#[test]
+fn a_session_that_ends_in_mid_push_is_told_as_that() {
+    let expired = "denied: Your authorization token has expired. Reauthenticate and try again.";
+    let fault =
+        json!({"method": "POST", "path": "REPOSITORY/blobs/uploads", "answer": {"status": 403, "body": expired}});
+    let pipe = pipe_with(Engine::V26, &fault).var("AWS_SESSION_TOKEN", "canary-session");
+    let over =
+        json!({"__type": "ExpiredTokenException", "message": "The security token included in the request is expired"});
+    pipe.lab.fault(&json!({"target": "GetAuthorizationToken", "access_key": pipe.key, "skip": 1, "times": 0,
+        "answer": {"status": 400, "body": over}}));
+    let run = pipe.run().exits(3).reports_nothing().does_not_say("canary-session");
+    run.says("✖ the session of `AWS_SESSION_TOKEN` has expired\n");
+    assert!(!pipe.lab.control("images", &[&pipe.repository]).contains("\"main\""), "no tag was made");
+}
+
+#[test]
+fn a_repository_that_goes_away_during_the_build_is_told() {
+    let gone = json!({"errors": [{"code": "NAME_UNKNOWN", "message": "The repository with name 'x' does not exist in the registry with id '000000000000'"}]});
+    let fault = json!({"method": "POST", "path": "REPOSITORY/blobs/uploads", "times": 0, "answer": {"status": 404, "body": gone}});
+    for engine in Engine::ALL {
+        fails(
+            engine,
+            &fault,
+            4,
+            "does not exist (",
+            "create it with `aws ecr create-repository --repository-name team/",
+        );
+    }
+}
+
+#[test]
 fn a_connection_that_is_dropped_once_is_made_again() {
     survives(&json!({"method": "PUT", "path": "REPOSITORY/manifests/", "cut": true}));
+}
+
+#[test]
+fn an_upload_that_is_cut_once_is_made_again() {
+    // The engines of the graphdriver store wait five seconds before they do so.
+    survives(&json!({"path": "REPOSITORY/blobs/uploads/.", "cut": {"request": 100}}));
+}
+
+/// The engines of the graphdriver store try a layer five times by themselves, for 50 s; a unit test of `engine::retry` holds
+/// what is done then.
+#[test]
+fn an_upload_that_is_always_cut_is_told() {
+    let fault = json!({"path": "REPOSITORY/blobs/uploads/.", "times": 0, "cut": {"request": 100}});
+    fails(Engine::V28Containerd, &fault, 7, "✖ push to `", "run again");
+}
+
+#[test]
+fn a_manifest_whose_answers_are_all_lost_is_found_in_the_registry() {
+    survives(&json!({"method": "PUT", "path": "REPOSITORY/manifests/", "times": 0, "cut": {"response": 0}}));
 }
 
 #[test]
@@ -139,6 +206,20 @@ fn a_tag_that_names_another_image_or_none_after_the_push_is_told() {
     let none = json!({"status": 404, "body": {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "x"}]}});
     let pipe = pipe_with(Engine::V28, &read_back(json!({"answer": none})));
     pipe.run().exits(7).says("✖ tag `main` was pushed, but `").says("does not have it").reports_nothing();
+}
+
+#[test]
+fn a_push_that_cannot_be_read_back_is_told_as_pushed() {
+    let denied = json!({"errors": [{"code": "DENIED", "message": "not authorized to perform: ecr:BatchGetImage"}]});
+    let boom = json!({"status": 503, "headers": {"Retry-After": "0"}, "body": "boom"});
+    for (answer, code, reason) in [
+        (json!({"status": 403, "body": denied}), 3, "the key may not read `"),
+        (boom, 7, "the registry refused: HTTP 503 `boom`"),
+    ] {
+        let pipe = pipe_with(Engine::V28, &read_back(json!({"answer": answer})));
+        let run = pipe.run().exits(code).says("✖ tag `main` was pushed as sha256:").reports_nothing();
+        run.says(&format!(", but cannot be read back: {reason}")).says("\n  hint: ");
+    }
 }
 
 #[test]

@@ -23,6 +23,15 @@ fn a_missing_repository_comes_with_the_command_that_creates_it() {
 }
 
 #[test]
+fn a_missing_repository_of_a_bare_name_is_told_with_the_account_of_the_key() {
+    let pipe = Pipe::without_repository(usual()).dockerfile(DOCKERFILE);
+    let name = pipe.repository.clone();
+    let run = pipe.var("IMAGE", &name).var("AWS_REGION", "eu-central-1").run().exits(4).reports_nothing();
+    let message = format!("✖ repository `{name}` does not exist in account 000000000000, region eu-central-1\n");
+    built_nothing(&run.says(&message).says(&format!("--repository-name {name} --region eu-central-1`")));
+}
+
+#[test]
 fn a_missing_repository_is_seen_by_a_key_that_may_only_push() {
     let pipe = Pipe::without_repository(usual()).dockerfile(DOCKERFILE);
     pipe.lab.fault(&json!({"target": "DescribeRepositories", "access_key": pipe.key, "times": 0,
@@ -41,6 +50,32 @@ fn a_taken_tag_that_may_not_move_is_refused_before_the_build() {
         .says(&format!("✖ tag `1.0` exists in `{}` as {digest}, and the repository's tags are immutable", pipe.uri()));
     built_nothing(&run.says("hint: choose a `TAG` that is new with each build"));
     pipe.var("TAG", "1.1").run().exits(0);
+}
+
+#[test]
+fn every_taken_tag_is_told_and_no_free_one_is_pushed() {
+    let pipe = Pipe::with_repository(usual(), &["--immutable"]).dockerfile(DOCKERFILE).var("TAG", "1.0 2.0");
+    pipe.run().exits(0);
+    let before = pipe.lab.control("images", &[&pipe.repository]);
+    let pipe = pipe.var("TAG", "1.0 1.5 2.0");
+    let run = pipe.run().exits(4).says("✖ tag `1.0` exists").says("✖ tag `2.0` exists").does_not_say("tag `1.5`");
+    built_nothing(&run.reports_nothing());
+    assert_eq!(pipe.lab.control("images", &[&pipe.repository]), before, "no tag was made or moved");
+}
+
+#[test]
+fn a_registry_that_fails_before_the_build_is_told_without_a_build() {
+    let pipe = Pipe::new(usual()).dockerfile(DOCKERFILE);
+    let path = format!("/v2/{}/manifests/", pipe.repository);
+    for status in [429, 503] {
+        let answer = json!({"status": status, "headers": {"Retry-After": "0"}, "body": "boom"});
+        pipe.lab.fault(&json!({"id": path, "method": "GET", "path": path, "times": 0, "answer": answer}));
+        let run = pipe.run().exits(7).reports_nothing();
+        let run = run.says(&format!("✖ the registry refused: HTTP {status} `boom` to {path}main\n"));
+        built_nothing(&run.says("hint: run the step again"));
+    }
+    let asked = pipe.lab.requests(&format!("\"GET\".*{path}"));
+    assert_eq!(asked.len(), 12, "one try and five more, each time");
 }
 
 #[test]
