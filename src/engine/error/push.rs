@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::error::{ExitCode, Explain, Failure};
+use crate::image::EcrHost;
 
 /// Why an image did not get into the registry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,8 +123,10 @@ impl Explain for PushError {
             Self::Engine(error) => return error.hint(),
             Self::Login(failure) => return failure.hint.clone(),
             Self::RepositoryMissing { repository, .. } => {
-                let name = repository.split_once('/').map_or(repository.as_str(), |(_, name)| name);
-                format!("create it with `aws ecr create-repository --repository-name {name}`, or correct `IMAGE`")
+                let (host, name) = repository.split_once('/').unwrap_or(("", repository));
+                let region = host.parse::<EcrHost>().map(|host| format!(" --region {}", host.region()));
+                let region = region.unwrap_or_default();
+                format!("create it with `aws ecr create-repository --repository-name {name}{region}`, or correct `IMAGE`")
             }
             Self::TagImmutable { .. } => "choose another `TAG`, or make the repository's tags mutable".to_owned(),
             Self::Unauthorized { .. } => "a fresh token was refused too: check that `IMAGE` names a registry that the key may use".to_owned(),
