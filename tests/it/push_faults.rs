@@ -94,8 +94,8 @@ fn a_repository_that_goes_away_during_the_build_is_told() {
             engine,
             &fault,
             4,
-            "does not exist (",
-            "create it with `aws ecr create-repository --repository-name team/",
+            " --region us-east-1`, or correct `IMAGE`",
+            "create it with `aws ecr create-repository ",
         );
     }
 }
