@@ -10,14 +10,8 @@ use super::raw::Raw;
 const VARIABLE: &str = "REGISTRY_LOGINS";
 const EXPECTED: &str = "expected `host=…,username=…,password-env=VAR`";
 
-/// The names that Docker Hub has.
-const DOCKER_HUB: [&str; 5] = [
-    "docker.io",
-    "index.docker.io",
-    "registry-1.docker.io",
-    "https://index.docker.io/v1/",
-    "https://index.docker.io/v1",
-];
+/// Docker Hub, as references to images name it. Its index and its registry are hosts below this one.
+const DOCKER_HUB: &str = "docker.io";
 
 /// Reads the logins; what is not accepted is reported and left out.
 pub(super) fn read(raw: &Raw, environment: &Environment, findings: &mut Findings) -> Vec<RegistryLogin> {
@@ -100,9 +94,16 @@ fn unknown(key: &str, has_value: bool) -> String {
     }
 }
 
+/// Any of its hosts, also as the URL under which docker's own configuration keeps the login.
+fn is_docker_hub(text: &str) -> bool {
+    let text = text.strip_prefix("https://").unwrap_or(text);
+    let host = text.split_once('/').map_or(text, |(host, _)| host);
+    host.strip_suffix(DOCKER_HUB).is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}
+
 fn registry_host(text: &str) -> Result<String, Fault> {
-    if DOCKER_HUB.contains(&text) {
-        return Ok("docker.io".to_owned());
+    if is_docker_hub(text) {
+        return Ok(DOCKER_HUB.to_owned());
     }
     if text.contains('@') {
         return Err("has a host with an `@`, expected a host name with or without a port".to_owned().into());

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::config::RegistryLogin;
 
-/// The key under which the engine looks for a Docker Hub login (moby `registry/config.go`, `IndexServer`).
+/// The one key under which the engine looks for a login to Docker Hub (moby `registry/config.go`, `IndexServer`): part of its
+/// API, and the only login that is not kept under the registry's host.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 /// Who one is to a registry.
@@ -30,10 +31,8 @@ impl From<&RegistryLogin> for Login {
 
 impl Login {
     fn key(&self) -> &str {
-        match self.host.as_str() {
-            "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER_HUB,
-            host => host,
-        }
+        // The configuration has one spelling for it.
+        if self.host == "docker.io" { DOCKER_HUB } else { &self.host }
     }
 
     fn json(&self) -> serde_json::Value {

@@ -205,7 +205,7 @@ fn two_gigabytes_are_sent_in_less_than_64_mebibytes_of_memory() {
 fn in_mid_context(pipe: Pipe, bytes: u64, act: impl FnOnce() + Send + 'static) -> Pipe {
     let path = pipe.path("gate.sock");
     let listener = UnixListener::bind(&path).expect("a socket");
-    let engine = format!("/proc/{}/root/run/docker.sock", pipe.lab.facts.pid);
+    let engine = pipe.lab.engine_socket();
     std::thread::spawn(move || {
         let mut act = Some(act);
         for client in listener.incoming().flatten() {

@@ -127,6 +127,15 @@ impl Lab {
         command
     }
 
+    /// The engine's socket, as it is reached from outside the lab.
+    pub(crate) fn engine_socket(&self) -> PathBuf {
+        // `/var/run` is an absolute link to `/run`, which from outside would lead to this machine's own.
+        let inside = self.facts.docker_host.strip_prefix("unix:///var/").expect("a lab without the cage");
+        // A process's own view of the file system: proc(5), `root`.
+        let lab = Path::new("/proc").join(self.facts.pid.to_string()).join("root");
+        lab.join(inside)
+    }
+
     /// Runs `lab VERB PID …`.
     pub(crate) fn control(&self, verb: &str, arguments: &[&str]) -> String {
         output(Command::new(program()).arg(verb).arg(self.facts.pid.to_string()).args(arguments))

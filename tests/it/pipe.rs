@@ -187,7 +187,8 @@ impl Run {
     }
 }
 
-/// Waits until something holds, and says what did not.
+/// Polls until something holds, and says what did not within the deadline. The pause is only the time between two looks: no
+/// test counts on its length.
 #[track_caller]
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+import layout
 import rules
 import wire
 
@@ -25,6 +26,6 @@ def respond(site: dict[str, str], request: rules.Request, head: wire.Head) -> tu
     scope = f',scope="repository:{match[1]}:pull"' if match else ""
     if not known:
         scope += ',error="insufficient_scope"'
-    challenge = f'Bearer realm="https://auth.docker.io/token",service="registry.docker.io"{scope}'
+    challenge = f'Bearer realm="https://{layout.HUB_AUTH}/token",service="{layout.HUB}"{scope}'
     error = {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required", "detail": None}]}
     return wire.answer(401, {"WWW-Authenticate": challenge, "Docker-Distribution-Api-Version": "registry/2.0"}, error)

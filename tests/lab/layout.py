@@ -10,6 +10,9 @@ ENGINES = ["20.10", "26.1", "28.5", "28.5-containerd"]
 ACCOUNT = "000000000000"
 REGIONS = ["us-east-1", "eu-central-1"]
 MIRROR = "mirror.lab.test"
+# The two hosts that an engine asks for an image of Docker Hub: imitated, so that it meets the words users meet.
+HUB = "registry-1.docker.io"
+HUB_AUTH = "auth.docker.io"
 PRIVATE = "registry.lab.test"
 PRIVATE_USER, PRIVATE_PASSWORD = "lab", "lab-password"
 ENGINE_TLS = "docker.lab.test"
@@ -74,6 +77,6 @@ def hosts() -> dict[str, dict[str, str]]:
     table["sts.amazonaws.com"] = {"kind": "sts", "region": REGIONS[0], "port": "ministack", "as": "sts.amazonaws.com"}
     table[PRIVATE] = {"kind": "private", "region": "", "port": "private-store", "as": PRIVATE}
     table[MIRROR] = {"kind": "mirror", "region": "", "port": "mirror-store", "as": MIRROR}
-    table["registry-1.docker.io"] = {"kind": "hub", "region": "", "port": "mirror-store", "as": "registry-1.docker.io"}
-    table["auth.docker.io"] = {"kind": "hub-auth", "region": "", "port": "mirror-store", "as": "auth.docker.io"}
+    table[HUB] = {"kind": "hub", "region": "", "port": "mirror-store", "as": HUB}
+    table[HUB_AUTH] = {"kind": "hub-auth", "region": "", "port": "mirror-store", "as": HUB_AUTH}
     return table

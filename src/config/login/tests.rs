@@ -22,10 +22,17 @@ fn logins_take_their_password_from_the_variable_named() {
 
 #[test]
 fn docker_hub_has_one_name() {
-    for host in ["docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"] {
+    for spelling in ["HUB", "index.HUB", "registry-1.HUB", "https://index.HUB/v1/", "https://index.HUB/v1"] {
+        let host = spelling.replace("HUB", "docker.io");
         let entry = format!("host={host},username=me,password-env=HUB_PASSWORD");
         assert_eq!(config(&[("REGISTRY_LOGINS", &entry), PASSWORD]).registry_logins[0].host, "docker.io");
     }
+}
+
+#[test]
+fn a_host_that_only_ends_like_docker_hub_is_another() {
+    let entry = "host=notdocker.io,username=me,password-env=HUB_PASSWORD";
+    assert_eq!(config(&[("REGISTRY_LOGINS", entry), PASSWORD]).registry_logins[0].host, "notdocker.io");
 }
 
 #[test]
