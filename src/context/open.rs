@@ -103,18 +103,6 @@ impl Context {
     pub fn ignore_file(&self) -> Option<&Path> {
         self.ignore_file.as_deref()
     }
-
-    /// What of the tree is sent, as the builder is to see it: for anything but the classic tar.
-    #[must_use]
-    pub fn selection(&self) -> &Selection {
-        &self.selection
-    }
-
-    /// The context's folder, with all symlinks resolved.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
 }
 
 /// Resolves the context's folder, which may be a symlink itself, as docker does.

@@ -43,7 +43,8 @@ impl Engine {
 
     async fn greet(transport: &Arc<Transport>) -> Result<Self, Error> {
         let ping = ping(transport).await?;
-        transport.agree_on(ping.agreed()?);
+        let api = ping.agreed()?;
+        transport.agree_on(api);
         let docker = bollard_over(transport)?;
         let (version, info) = tokio::join!(docker.version(), docker.info());
         let version = version.map_err(|error| {
@@ -58,13 +59,10 @@ impl Engine {
         let storage = info.map_err(|error| tracing::debug!("the engine does not say where images lie: {error}"));
         let facts = Facts {
             version: version.version.unwrap_or(ping.version),
-            api: ping.api.min(super::ApiVersion::NEWEST),
-            newest_api: ping.api,
-            oldest_api: version.min_api_version.and_then(|version| version.parse().ok()),
+            api,
             storage: storage.ok().map(Into::into),
             os: version.os.unwrap_or_default(),
             architecture: version.arch.unwrap_or_default(),
-            builder: ping.builder,
             address: transport.name().to_owned(),
         };
         Ok(Self { transport: Arc::clone(transport), docker, facts: Arc::new(facts) })

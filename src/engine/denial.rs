@@ -151,7 +151,7 @@ fn of_base(image: String, reason: String) -> BuildError {
 /// containerd `core/remotes/docker`; ECR: user guide, "Troubleshooting", and what it is known to answer (facts in the tests).
 pub(super) fn of_push(message: &str, repository: &str, tag: &str) -> PushError {
     let (repository, reason) = (repository.to_owned(), one_line(message));
-    if reason.contains("immutable") && any(&reason, &["tag invalid", "TAG_INVALID", "tag"]) {
+    if reason.contains("immutable") && any(&reason, &["TAG_INVALID", "tag"]) {
         PushError::TagImmutable { repository, tag: tag.to_owned(), reason }
     } else if any(&reason, &["name unknown", "NAME_UNKNOWN"])
         || (reason.contains("repository with name") && reason.contains("does not exist"))

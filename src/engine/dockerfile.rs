@@ -298,12 +298,9 @@ mod tests {
         let facts = Facts {
             version: String::new(),
             api: super::super::ApiVersion::OLDEST,
-            newest_api: super::super::ApiVersion::OLDEST,
-            oldest_api: None,
             storage: None,
             os: "linux".to_owned(),
             architecture: "arm64".to_owned(),
-            builder: None,
             address: String::new(),
         };
         let scan = Dockerfile::scan("ARG BUILDPLATFORM\nFROM a\nARG TARGETARCH=x OTHER\nARG TARGETARCH\n", None);

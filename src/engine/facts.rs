@@ -15,18 +15,12 @@ pub struct Facts {
     pub version: String,
     /// The API version that requests carry.
     pub api: ApiVersion,
-    /// The newest that the engine speaks.
-    pub newest_api: ApiVersion,
-    /// The oldest that it speaks, if it says so.
-    pub oldest_api: Option<ApiVersion>,
     /// Where images lie, unless the engine would not say.
     pub storage: Option<Storage>,
     /// `linux`
     pub os: String,
     /// In Go's words: `amd64`, `arm64`.
     pub architecture: String,
-    /// `Builder-Version` of the ping: `1` classic, `2` `BuildKit`; what a docker CLI would use unless told.
-    pub builder: Option<String>,
     /// The address as `DOCKER_HOST` has it.
     pub address: String,
 }
@@ -71,7 +65,6 @@ impl From<SystemInfo> for Storage {
 pub(super) struct Ping {
     pub(super) version: String,
     pub(super) api: ApiVersion,
-    pub(super) builder: Option<String>,
 }
 
 impl Ping {
@@ -83,11 +76,7 @@ impl Ping {
         let api = api.parse().map_err(|_| strange(&format!("its `Api-Version` is `{api}`")))?;
         // `Docker/26.1.5+dfsg1 (linux)`
         let server = text(SERVER.as_str()).and_then(|server| server.strip_prefix("Docker/")?.split_whitespace().next());
-        Ok(Self {
-            version: server.unwrap_or("of unknown version").to_owned(),
-            api,
-            builder: text("Builder-Version").map(str::to_owned),
-        })
+        Ok(Self { version: server.unwrap_or("of unknown version").to_owned(), api })
     }
 
     /// The version to use with this engine.

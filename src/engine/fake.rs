@@ -2,12 +2,31 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::config::EngineAddress;
+use crate::config::{Build, EngineAddress};
+
+/// A build of which nothing special is asked.
+pub(super) fn plain() -> Build {
+    Build {
+        context: PathBuf::from("."),
+        dockerfile: None,
+        target: None,
+        args: Vec::new(),
+        labels: Vec::new(),
+        no_cache: false,
+        pull: false,
+        network: None,
+        add_hosts: Vec::new(),
+        shm_size: None,
+        ulimits: Vec::new(),
+        source_date_epoch: None,
+    }
+}
 
 /// What it answers to `GET /_ping`.
 pub(super) const PING: &str = "HTTP/1.1 200 OK\r\nApi-Version: 1.45\r\nServer: Docker/26.1.5 (linux)\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK";

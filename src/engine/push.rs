@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bollard::query_parameters::{RemoveImageOptions, TagImageOptions};
+use bollard::query_parameters::TagImageOptions;
 use hyper::Method;
 
 use super::connect::empty;
@@ -36,17 +36,6 @@ impl Engine {
         let options = TagImageOptions { repo: Some(repository.to_owned()), tag: Some(tag.to_string()) };
         let answer = self.docker.tag_image(image.as_str(), Some(options)).await;
         answer.map_err(|error| self.refine("POST /images/…/tag", error))
-    }
-
-    /// Takes a name off; the image goes too if that was its last. [`Engine::forget`] does so for all names of a trace.
-    ///
-    /// # Errors
-    ///
-    /// The engine refuses.
-    pub async fn untag(&self, repository: &Repository, tag: &Tag) -> Result<(), Error> {
-        let options = RemoveImageOptions { force: false, noprune: true, ..RemoveImageOptions::default() };
-        let answer = self.docker.remove_image(&repository.tagged(tag), Some(options), None).await;
-        answer.map(|_| ()).map_err(|error| self.refine("DELETE /images/…", error))
     }
 
     /// Pushes once. The engine itself tries a layer up to five times.

@@ -54,27 +54,9 @@ fn object(pairs: impl Iterator<Item = (String, Value)>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
+    use super::super::fake::plain;
     use super::*;
     use crate::config::Ulimit;
-
-    fn plain() -> Build {
-        Build {
-            context: PathBuf::from("."),
-            dockerfile: None,
-            target: None,
-            args: Vec::new(),
-            labels: Vec::new(),
-            no_cache: false,
-            pull: false,
-            network: None,
-            add_hosts: Vec::new(),
-            shm_size: None,
-            ulimits: Vec::new(),
-            source_date_epoch: None,
-        }
-    }
 
     #[test]
     fn what_was_not_asked_for_is_not_said() {

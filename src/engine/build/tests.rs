@@ -2,28 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::path::PathBuf;
-
 use futures_util::stream;
 
-use super::super::fake::{Fake, Script};
+use super::super::fake::{Fake, Script, plain};
 use super::*;
 
 fn options() -> Build {
-    Build {
-        context: PathBuf::from("."),
-        dockerfile: None,
-        target: None,
-        args: vec![("TOKEN".to_owned(), "hunter22".to_owned().into())],
-        labels: Vec::new(),
-        no_cache: false,
-        pull: false,
-        network: None,
-        add_hosts: Vec::new(),
-        shm_size: None,
-        ulimits: Vec::new(),
-        source_date_epoch: None,
-    }
+    Build { args: vec![("TOKEN".to_owned(), "hunter22".to_owned().into())], ..plain() }
 }
 
 fn chunked(pieces: &[&str]) -> String {
