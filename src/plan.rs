@@ -4,11 +4,9 @@ use crate::aws::Mutability;
 use crate::error::{ExitCode, Explain};
 use crate::image::{Digest, Repository, Tag};
 
-/// Where the image goes.
+/// What a repository gets.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The repository.
-    pub repository: Repository,
     /// The tags, in the order of `TAG`.
     pub tags: Vec<PlannedTag>,
 }
@@ -62,7 +60,7 @@ impl Plan {
     /// # Errors
     /// One failure for each tag that is taken and may not be moved.
     pub fn new(
-        repository: Repository,
+        repository: &Repository,
         tags: Vec<PlannedTag>,
         mutability: Option<&Mutability>,
     ) -> Result<Self, Vec<Forbidden>> {
@@ -74,7 +72,7 @@ impl Plan {
                 Some(Forbidden::TagTaken { tag: planned.tag.clone(), repository: repository.clone(), now })
             })
             .collect();
-        if taken.is_empty() { Ok(Self { repository, tags }) } else { Err(taken) }
+        if taken.is_empty() { Ok(Self { tags }) } else { Err(taken) }
     }
 }
 
@@ -93,7 +91,7 @@ mod tests {
             tag: tag.parse().unwrap(),
             now: taken.then(|| Digest::of(b"an image")),
         };
-        Plan::new(repository, tags.iter().map(planned).collect(), mutability)
+        Plan::new(&repository, tags.iter().map(planned).collect(), mutability)
     }
 
     #[test]

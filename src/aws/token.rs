@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::{Ecr, Error};
 use crate::image::EcrHost;
+use crate::progress::Log;
 
 /// What opens an ECR registry, by Basic authentication. Valid for 12 hours (ECR API reference, `GetAuthorizationToken`).
 #[derive(Clone, Debug)]
@@ -48,18 +49,19 @@ impl Token {
     }
 }
 
-/// Holds the token of one region and renews it.
+/// Holds the token of one region and renews it. Whoever gets a token from it gets one that the log masks already.
 #[derive(Debug)]
 pub struct TokenSource {
     ecr: Ecr,
+    log: Log,
     token: Mutex<Option<Token>>,
 }
 
 impl TokenSource {
     /// Asks for nothing yet.
     #[must_use]
-    pub fn new(ecr: Ecr) -> Self {
-        Self { ecr, token: Mutex::new(None) }
+    pub fn new(ecr: Ecr, log: Log) -> Self {
+        Self { ecr, log, token: Mutex::new(None) }
     }
 
     /// The API it asks.
@@ -76,7 +78,7 @@ impl TokenSource {
         let mut held = self.token.lock().await;
         match held.as_ref() {
             Some(token) if !token.is_stale(SystemTime::now()) => Ok(token.clone()),
-            Some(_) | None => Ok(held.insert(self.ecr.token().await?).clone()),
+            Some(_) | None => Ok(held.insert(self.issue().await?).clone()),
         }
     }
 
@@ -90,9 +92,15 @@ impl TokenSource {
             Some(token) if token.issued > refused.issued => Ok(token.clone()),
             Some(_) | None => {
                 tracing::debug!("the registry refused the token, asking for another");
-                Ok(held.insert(self.ecr.token().await?).clone())
+                Ok(held.insert(self.issue().await?).clone())
             }
         }
+    }
+
+    async fn issue(&self) -> Result<Token, Error> {
+        let token = self.ecr.token().await?;
+        self.log.mask(token.password.clone()).await;
+        Ok(token)
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Config {
     pub network: Network,
     /// Bitbucket's own variables.
     pub bitbucket: Bitbucket,
+    /// Everything that must be masked in the log.
+    pub secrets: Vec<SecretString>,
     /// What is odd but no error: a misspelt name, a value that is literally `$NAME`, …
     pub warnings: Vec<Warning>,
 }
@@ -184,8 +186,6 @@ pub struct Bitbucket {
     pub storage_dirs: Vec<PathBuf>,
     /// `BITBUCKET_PIPELINES_VARIABLES_PATH`
     pub variables_path: Option<PathBuf>,
-    /// Everything in the environment that must never be printed: the step's OIDC token, the pipelines' JWT, …
-    pub secrets: Vec<SecretString>,
 }
 
 /// Something odd that stops nothing.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
+
 use crate::error::{ExitCode, Explain, Failure};
 
 use super::Warning;
@@ -194,11 +196,12 @@ impl Explain for Problem {
 }
 
 /// Everything wrong with an environment: never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Problems {
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
     output_dir: PathBuf,
+    secrets: Vec<SecretString>,
 }
 
 impl Problems {
@@ -217,6 +220,12 @@ impl Problems {
     #[must_use]
     pub fn output_dir(&self) -> &Path {
         &self.output_dir
+    }
+
+    /// What must be masked in the log all the same: a secret may stand in a variable that a message quotes.
+    #[must_use]
+    pub fn secrets(&self) -> &[SecretString] {
+        &self.secrets
     }
 
     /// The problems as the user reads them.
@@ -277,7 +286,12 @@ impl Findings {
     }
 
     /// All problems, if there was any; else the value with the warnings.
-    pub(super) fn conclude<T>(self, value: Option<T>, output_dir: &Path) -> Result<(T, Vec<Warning>), Problems> {
+    pub(super) fn conclude<T>(
+        self,
+        value: Option<T>,
+        output_dir: &Path,
+        secrets: &[SecretString],
+    ) -> Result<(T, Vec<Warning>), Problems> {
         let Self { mut problems, warnings } = self;
         match value {
             Some(value) if problems.is_empty() => return Ok((value, warnings)),
@@ -285,6 +299,6 @@ impl Findings {
             None if problems.is_empty() => problems.push(Problem::Table),
             Some(_) | None => problems.sort_by_key(Problem::position),
         }
-        Err(Problems { problems, warnings, output_dir: output_dir.to_path_buf() })
+        Err(Problems { problems, warnings, output_dir: output_dir.to_path_buf(), secrets: secrets.to_vec() })
     }
 }

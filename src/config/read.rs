@@ -11,7 +11,7 @@ use super::misspelt::{Misspelling, misspellings};
 use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
-use super::{Bitbucket, Config, Network, build, destination, engine, keys, login};
+use super::{Bitbucket, Config, Network, build, destination, engine, keys, login, secrets};
 
 impl Config {
     /// Reads the pairs of the environment, of which a program passes `std::env::vars_os()`. Nothing else is touched: no
@@ -41,8 +41,9 @@ impl Config {
         let color = raw.shared.no_color.is_none();
         let network = network(&raw);
         let output_dir = output_dir(&raw);
+        let secrets = secrets::collect(&environment, &registry_logins, &build, &network);
 
-        let (image, warnings) = findings.conclude(image, &output_dir)?;
+        let (image, warnings) = findings.conclude(image, &output_dir, &secrets)?;
         Ok(Self {
             keys,
             region,
@@ -58,6 +59,7 @@ impl Config {
             ecr_endpoint,
             network,
             bitbucket,
+            secrets,
             warnings,
         })
     }
@@ -118,11 +120,10 @@ struct RawBitbucket {
     pipe_storage_dir: Option<String>,
     pipe_shared_storage_dir: Option<String>,
     pipelines_variables_path: Option<String>,
-    step_oidc_token: Option<String>,
 }
 
 const PREFIX: &str = "BITBUCKET_";
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 9] = [
     "BITBUCKET_BRANCH",
     "BITBUCKET_TAG",
     "BITBUCKET_COMMIT",
@@ -132,7 +133,6 @@ const NAMES: [&str; 10] = [
     "BITBUCKET_PIPE_STORAGE_DIR",
     "BITBUCKET_PIPE_SHARED_STORAGE_DIR",
     "BITBUCKET_PIPELINES_VARIABLES_PATH",
-    "BITBUCKET_STEP_OIDC_TOKEN",
 ];
 
 fn bitbucket(environment: &Environment, findings: &mut Findings) -> Bitbucket {
@@ -141,7 +141,6 @@ fn bitbucket(environment: &Environment, findings: &mut Findings) -> Bitbucket {
         findings.problem(Problem::Table);
         RawBitbucket::default()
     });
-    let jwt = environment.get("PIPELINES_JWT_TOKEN").map(str::to_owned);
     let storage_dirs = [raw.pipe_storage_dir, raw.pipe_shared_storage_dir];
     Bitbucket {
         branch: raw.branch,
@@ -152,6 +151,5 @@ fn bitbucket(environment: &Environment, findings: &mut Findings) -> Bitbucket {
         clone_dir: raw.clone_dir.map(PathBuf::from),
         storage_dirs: storage_dirs.into_iter().flatten().map(PathBuf::from).collect(),
         variables_path: raw.pipelines_variables_path.map(PathBuf::from),
-        secrets: [raw.step_oidc_token, jwt].into_iter().flatten().map(SecretString::from).collect(),
     }
 }

@@ -2,32 +2,39 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Config;
 use super::build::is_secret_name;
+use super::environment::Environment;
+use super::variables::{VARIABLES, Variable};
+use super::{Build, Network, RegistryLogin};
 
 /// Shorter texts are not masked: they occur everywhere in a log, which would then say nothing and give them away.
 const SHORTEST: usize = 4;
 
-impl Config {
-    /// Everything that must be masked in the log: keys, tokens, passwords of registries and proxies, and build arguments
-    /// whose name says that they are secret. A secret of several lines is there line by line too, as a log is lines.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<SecretString> {
-        let keys = self.keys.iter().flat_map(|keys| [Some(&keys.secret), keys.session_token.as_ref()]).flatten();
-        let passwords = self.registry_logins.iter().map(|login| &login.password);
-        let arguments = self.build.args.iter().filter(|(key, _)| is_secret_name(key)).map(|(_, value)| value);
-        let proxies = [&self.network.https_proxy, &self.network.http_proxy].into_iter().flatten();
-        let proxies = proxies.filter_map(|proxy| password_in(proxy.expose_secret()));
-        keys.chain(passwords)
-            .chain(arguments)
-            .chain(&self.bitbucket.secrets)
-            .map(ExposeSecret::expose_secret)
-            .chain(proxies)
-            .flat_map(|secret| [secret].into_iter().chain(lines(secret)))
-            .filter(|text| text.len() >= SHORTEST)
-            .map(SecretString::from)
-            .collect()
-    }
+/// What Bitbucket puts into the environment of a pipe that opens doors.
+const BITBUCKET: [&str; 2] = ["BITBUCKET_STEP_OIDC_TOKEN", "PIPELINES_JWT_TOKEN"];
+
+/// Everything that must be masked in the log: keys, tokens, passwords of registries and proxies, and build arguments whose name
+/// says that they are secret. A secret of several lines is there line by line too, as a log is lines. Keys and tokens are
+/// taken as the environment has them, so that they are known also where the variables are wrong.
+pub(super) fn collect(
+    environment: &Environment,
+    logins: &[RegistryLogin],
+    build: &Build,
+    network: &Network,
+) -> Vec<SecretString> {
+    let named = VARIABLES.iter().filter(|variable| variable.secret).flat_map(Variable::names);
+    let named = named.chain(BITBUCKET).filter_map(|name| environment.get(name));
+    let passwords = logins.iter().map(|login| &login.password);
+    let arguments = build.args.iter().filter(|(key, _)| is_secret_name(key)).map(|(_, value)| value);
+    let proxies = [&network.https_proxy, &network.http_proxy].into_iter().flatten();
+    let proxies = proxies.filter_map(|proxy| password_in(proxy.expose_secret()));
+    named
+        .chain(passwords.chain(arguments).map(ExposeSecret::expose_secret))
+        .chain(proxies)
+        .flat_map(|secret| [secret].into_iter().chain(lines(secret)))
+        .filter(|text| text.len() >= SHORTEST)
+        .map(SecretString::from)
+        .collect()
 }
 
 /// The lines of a secret that has several.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 
 use super::preflight::Ready;
+use super::warn;
 use crate::config::Config;
 use crate::engine::{BuildError, BuildRequest, ImageId, Login};
 use crate::error::Failure;
-use crate::progress::{Event, Log};
+use crate::progress::Log;
 
 /// Builds, and names the image where it is not pushed.
 pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<ImageId, Failure> {
@@ -30,9 +31,7 @@ pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<I
     let mut broke_off = None;
     if let Some(sent) = sent.take() {
         tracing::debug!("the context was a tar of {} bytes", sent.bytes);
-        for warning in sent.warnings.into_iter().filter(|warning| !ready.told.contains(warning)) {
-            log.send(Event::Warning { message: warning.to_string(), hint: warning.hint() }).await;
-        }
+        warn(log, sent.warnings.into_iter().filter(|warning| !ready.told.contains(warning))).await;
         broke_off = sent.error;
     }
     built.map_err(|error| match broke_off {

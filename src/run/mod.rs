@@ -48,12 +48,16 @@ pub async fn run(
     let read = Config::read(pairs);
     let Ok(log) = Log::start(stderr, style(&read)) else { return ExitCode::Bug };
     log.send(Event::Title(concat!("ecr-pipe ", env!("CARGO_PKG_VERSION")).to_owned())).await;
+    let secrets = read.as_ref().map_or_else(Problems::secrets, |config| &config.secrets);
+    for secret in secrets {
+        log.mask(secret.clone()).await;
+    }
     let ended = match &read {
         Ok(config) => whole(config, &log, stdout).await,
         Err(problems) => {
             // A folder that cannot be used is no news beside what is wrong already.
             let _ = Folder::clear(problems.output_dir());
-            warn(&log, problems.warnings()).await;
+            warn(&log, problems.warnings().iter().cloned()).await;
             Err(problems.failures())
         }
     };
@@ -79,23 +83,21 @@ fn style(read: &Result<Config, Problems>) -> Style {
     }
 }
 
-async fn warn(log: &Log, warnings: &[Warning]) {
-    for Warning { message, hint } in warnings {
-        log.send(Event::Warning { message: message.clone(), hint: hint.clone() }).await;
+async fn warn(log: &Log, warnings: impl IntoIterator<Item = impl Into<Warning>>) {
+    for warning in warnings {
+        let Warning { message, hint } = warning.into();
+        log.send(Event::Warning { message, hint }).await;
     }
 }
 
 /// A run with a configuration; the last lines of the log, or why there are none.
 async fn whole(config: &Config, log: &Log, stdout: impl Write) -> Result<Vec<String>, Vec<Failure>> {
     let mut interrupts = Interrupts::listen().map_err(|error| vec![bug(&format!("no signal handlers: {error}"))])?;
-    for secret in config.secrets() {
-        log.mask(secret).await;
-    }
     if config.debug {
         diagnostics::install(log.clone());
     }
     install_crypto_provider();
-    warn(log, &config.warnings).await;
+    warn(log, config.warnings.iter().cloned()).await;
 
     let mut took = Took::default();
     let checks = grouped("Checks", log, &mut took.checks, preflight::check(config, log));

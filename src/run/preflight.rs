@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
 
-use super::backoff;
+use super::{backoff, warn};
 use crate::aws::{Ecr, Endpoint, Mutability, TokenSource};
-use crate::config::{Config, Keys, Warning};
+use crate::config::{Config, Warning};
 use crate::context::{Context, Request, Survey};
 use crate::engine::{Dockerfile, Engine, Trace};
-use crate::error::Failure;
+use crate::error::{Explain as _, Failure};
 use crate::image::{Name, Repository, Tag};
 use crate::net::Net;
 use crate::plan::{Plan, PlannedTag};
@@ -68,13 +68,12 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     if let Ok((engine, _)) = &engine {
         log.send(Event::Fact("engine", engine.facts().to_string())).await;
     }
-    if let Ok((context, survey)) = &context {
+    if let Ok((context, survey, _)) = &context {
         tell_context(config, context, survey, log).await;
     }
     match (ecr, engine, context, output) {
-        (Ok(ecr), Ok((engine, trace)), Ok((context, survey)), Ok(output)) => {
-            let automatic = Dockerfile::scan(&context.dockerfile().text, config.build.target.as_deref())
-                .automatic_args(engine.facts());
+        (Ok(ecr), Ok((engine, trace)), Ok((context, survey, dockerfile)), Ok(output)) => {
+            let automatic = dockerfile.automatic_args(engine.facts());
             Ok(Ready { engine, trace, context: Arc::new(context), automatic, told: survey.warnings, output, ecr })
         }
         (ecr, engine, context, output) => {
@@ -110,14 +109,16 @@ fn request(config: &Config) -> Request {
     }
 }
 
-fn context_side(request: &Request, target: Option<&str>) -> Result<(Context, Survey), Vec<Failure>> {
+fn context_side(request: &Request, target: Option<&str>) -> Result<(Context, Survey, Dockerfile), Vec<Failure>> {
     let failures = |errors: Vec<crate::context::Error>| errors.into_iter().map(Failure::from).collect::<Vec<_>>();
     let context = Context::open(request).map_err(failures)?;
-    if let Some(error) = Dockerfile::scan(&context.dockerfile().text, target).needs_buildkit() {
-        return Err(vec![error.into()]);
+    let dockerfile = Dockerfile::scan(&context.dockerfile().text, target);
+    match (dockerfile.needs_buildkit(), context.survey().map_err(failures)) {
+        (None, Ok(survey)) => Ok((context, survey, dockerfile)),
+        (error, survey) => {
+            Err(error.map(Failure::from).into_iter().chain(survey.err().into_iter().flatten()).collect())
+        }
     }
-    let survey = context.survey().map_err(failures)?;
-    Ok((context, survey))
 }
 
 async fn engine_side(config: &Config) -> Result<(Engine, Trace), Vec<Failure>> {
@@ -130,9 +131,8 @@ async fn engine_side(config: &Config) -> Result<(Engine, Trace), Vec<Failure>> {
 async fn ecr_side(config: &Config, log: &Log) -> Result<Option<EcrSide>, Vec<Failure>> {
     let (Some(keys), Some(endpoint)) = (&config.keys, endpoint(config)) else { return Ok(None) };
     let net = Net::new(&config.network).map_err(|error| vec![error.into()])?;
-    let tokens = token_source(keys, endpoint, &net);
+    let tokens = Arc::new(TokenSource::new(Ecr::new(keys, endpoint, net.aws), log.clone()));
     let token = tokens.token().await.map_err(|error| vec![error.into()])?;
-    log.mask(token.password.clone()).await;
     let repository = match &config.image {
         Name::Full(repository) => repository.clone(),
         Name::Bare(name) => Repository { host: token.own_registry.clone(), name: name.clone() },
@@ -147,13 +147,13 @@ async fn ecr_side(config: &Config, log: &Log) -> Result<Option<EcrSide>, Vec<Fai
         Ok(mutability) => Some(mutability),
         Err(error) if error.is_denied() => {
             let message = format!("{error}: whether a tag may be moved is seen at the push only");
-            log.send(Event::Warning { message, hint: crate::error::Explain::hint(&error) }).await;
+            warn(log, [Warning { message, hint: error.hint() }]).await;
             None
         }
         // The registry, asked at the same time, would say the same once more.
         Err(error) => return Err(vec![error.into()]),
     };
-    let plan = Plan::new(repository.clone(), tags?, mutability.as_ref())
+    let plan = Plan::new(&repository, tags?, mutability.as_ref())
         .map_err(|forbidden| forbidden.into_iter().map(Failure::from).collect::<Vec<_>>())?;
     Ok(Some(EcrSide { repository, tokens, push: Some(PushSide { plan, registry, mutability }) }))
 }
@@ -166,10 +166,6 @@ fn endpoint(config: &Config) -> Option<Endpoint> {
         (Name::Bare(_), Some(region)) => Some(Endpoint { region: region.clone(), fips: false, dual_stack: false, url }),
         (Name::Bare(_), None) => None,
     }
-}
-
-fn token_source(keys: &Keys, endpoint: Endpoint, net: &Net) -> Arc<TokenSource> {
-    Arc::new(TokenSource::new(Ecr::new(keys, endpoint, net.aws.clone())))
 }
 
 /// What each tag names now.
@@ -201,8 +197,5 @@ async fn tell_context(config: &Config, context: &Context, survey: &Survey, log: 
         bytes(survey.bytes)
     );
     log.send(Event::Fact("context", text)).await;
-    for warning in &survey.warnings {
-        let warning = Warning { message: warning.to_string(), hint: warning.hint() };
-        log.send(Event::Warning { message: warning.message, hint: warning.hint }).await;
-    }
+    warn(log, survey.warnings.iter().cloned()).await;
 }

@@ -92,7 +92,6 @@ pub(super) async fn push(
         let token = ecr.tokens.token().await?;
         let fresh_login = async || {
             let token = ecr.tokens.renewed(&token).await?;
-            log.mask(token.password.clone()).await;
             Ok(login(repository, &token))
         };
         let login = login(repository, &token);

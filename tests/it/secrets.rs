@@ -119,6 +119,7 @@ fn variables_that_are_wrong_are_told_without_secrets() {
         .dockerfile("FROM busybox:1.36\n")
         .without("AWS_KEY")
         .var("AWS_SECERT", CANARY)
+        .var("AWS_REGION", CANARY)
         .var("HTTPS_PROXY", &format!("user:{PROXY}@ no proxy"))
         .var("DOCKER_HOST", &format!("https://user:{HUB}@engine.test"))
         .var("AWS_ENDPOINT_URL", &format!("ftp://user:{HUB}@aws.test"))
@@ -127,6 +128,7 @@ fn variables_that_are_wrong_are_told_without_secrets() {
         .var("REGISTRY_LOGINS", &format!("host=a.test,username=b,password={HUB}\nhost=c.test,username=d,{HUB}\nhost=e.test,username=f,password-env={HUB}"));
     let secrets = secrets(&pipe);
     let run = pipe.run().exits(2).reports_nothing();
+    assert!(run.log.contains("`AWS_REGION`") && run.log.contains("`***`"), "{}", run.log);
     outputs_without(&secrets, &run);
 }
 

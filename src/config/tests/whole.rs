@@ -212,7 +212,7 @@ fn everything_that_must_be_masked_is_among_the_secrets() {
         ("BUILD_ARGS_1", "VERSION=version"),
         ("BUILD_ARGS_2", "SSH_KEY=-----BEGIN-----\nc2VjcmV0\n-----END-----"),
     ]);
-    let secrets = config.secrets();
+    let secrets = &config.secrets;
     let secrets: Vec<&str> = secrets.iter().map(ExposeSecret::expose_secret).collect();
     for secret in [
         LEAST[1].1,

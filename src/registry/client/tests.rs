@@ -11,6 +11,7 @@ use crate::aws::{Ecr, Endpoint};
 use crate::config::{Keys, Network};
 use crate::image::Name;
 use crate::net::{Net, install_crypto_provider};
+use crate::progress::{Event, Log, Style};
 
 const MANIFEST: &str = r#"{"schemaVersion":2,"config":{"digest":"d","size":1},"layers":[]}"#;
 /// `AWS:first` and `AWS:second`, the tokens that the API gives one after the other.
@@ -63,7 +64,7 @@ fn token(token: &str) -> String {
 }
 
 /// A registry client against a server, its tokens from an API that gives two.
-async fn registry(server: &Server) -> (Registry, Server) {
+async fn registry(server: &Server, log: Log) -> (Registry, Server) {
     install_crypto_provider();
     let api = Server::answering(TOKENS.map(token).to_vec()).await;
     let net = Net::new(&Network::default()).unwrap();
@@ -72,7 +73,7 @@ async fn registry(server: &Server) -> (Registry, Server) {
         panic!("a repository")
     };
     let endpoint = Endpoint::of(&repository.host, Some(api.address.clone()));
-    let tokens = Arc::new(TokenSource::new(Ecr::new(&keys, endpoint, net.aws)));
+    let tokens = Arc::new(TokenSource::new(Ecr::new(&keys, endpoint, net.aws), log));
     let backoff = ExponentialBuilder::new().with_min_delay(Duration::from_millis(1)).with_max_times(2);
     let registry =
         Registry { base: server.address.clone(), ..Registry::new(net.registry, repository, tokens, backoff) };
@@ -81,7 +82,7 @@ async fn registry(server: &Server) -> (Registry, Server) {
 
 async fn ask(answers: Vec<String>) -> (Result<Option<Manifest>, Error>, Vec<String>) {
     let server = Server::answering(answers).await;
-    let (registry, _api) = registry(&server).await;
+    let (registry, _api) = registry(&server, Log::recorded().0).await;
     (registry.manifest(&"main".parse().unwrap()).await, server.asked())
 }
 
@@ -121,6 +122,33 @@ async fn a_refused_token_is_renewed_once_and_not_again() {
         assert!(matches!(result, Err(Error::Unauthorized { .. })));
         assert_eq!(asked.len(), 2);
     }
+}
+
+/// A stderr that can be read.
+#[derive(Clone, Default)]
+struct Stderr(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_renewed_is_masked_in_the_log_like_the_first() {
+    let stderr = Stderr::default();
+    let log = Log::start(stderr.clone(), Style { color: false, debug: false }).unwrap();
+    let server = Server::answering(vec![answer(401, "", ""), found()]).await;
+    let (registry, _api) = registry(&server, log.clone()).await;
+    registry.manifest(&"main".parse().unwrap()).await.unwrap();
+    log.send(Event::Note("the engine says second".to_owned())).await;
+    log.flush().await;
+    assert_eq!(String::from_utf8_lossy(&stderr.0.lock().unwrap()), "  the engine says ***\n");
 }
 
 #[tokio::test]
