@@ -5,6 +5,7 @@
 //! what was found and what is accepted, and never holds a secret.
 
 use std::fmt;
+use std::io;
 
 /// The exit codes of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,8 +75,40 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The system's words for an error, without the number that Rust's library adds to them: it means nothing to a user.
+#[must_use]
+pub fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let number = |rest: &str| rest.find(')').filter(|end| rest[..*end].bytes().all(|byte| byte.is_ascii_digit()));
+    match text.split_once(" (os error ").and_then(|(before, rest)| Some((before, &rest[number(rest)? + 1..]))) {
+        Some((before, after)) => format!("{before}{after}"),
+        None => text,
+    }
+}
+
 /// The exit code of several failures: that of the earliest stage, which is the lowest code.
 #[must_use]
 pub fn exit_code(failures: &[Failure]) -> ExitCode {
     failures.iter().map(|failure| failure.code).min().unwrap_or(ExitCode::Bug)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_an_error_of_the_system_is_left_out() {
+        assert_eq!(words(&io::Error::from_raw_os_error(13)), "Permission denied");
+        let wrapped = io::Error::other("Permission denied (os error 13) at path \"/x\"");
+        assert_eq!(words(&wrapped), "Permission denied at path \"/x\"");
+        for text in ["it is not a regular file", "an (os error of mine)", "(os error "] {
+            assert_eq!(words(&io::Error::other(text)), text);
+        }
+    }
+
+    #[test]
+    fn the_exit_code_of_several_failures_is_that_of_the_earliest_stage() {
+        let failure = |code| Failure { code, message: String::new(), hint: None };
+        assert_eq!(exit_code(&[failure(ExitCode::Push), failure(ExitCode::Credentials)]), ExitCode::Credentials);
+    }
 }

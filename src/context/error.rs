@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::ignore::BadLine;
-use crate::error::{ExitCode, Explain};
+use crate::error::{ExitCode, Explain, words};
 
 /// Why a context cannot be sent. Paths inside the context are relative to it.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum Error {
     #[error("`CONTEXT`: `{}` is not a folder", shown(path))]
     NotFolder { path: PathBuf },
     /// `CONTEXT` cannot be opened.
-    #[error("`CONTEXT`: cannot open the folder `{}`: {source}", shown(path))]
+    #[error("`CONTEXT`: cannot open the folder `{}`: {}", shown(path), words(source))]
     Denied { path: PathBuf, source: io::Error },
     /// `CONTEXT` lies in a folder that must never be sent.
     #[error("`CONTEXT`: `{}` lies in `{}`, which belongs to the pipe and is never sent", shown(path), shown(own))]
@@ -45,19 +45,19 @@ pub enum Error {
     #[error("`DOCKERFILE`: `{}` has no instruction", shown(path))]
     DockerfileEmpty { path: PathBuf },
     /// The Dockerfile cannot be read.
-    #[error("`DOCKERFILE`: cannot read `{}`: {source}", shown(path))]
+    #[error("`DOCKERFILE`: cannot read `{}`: {}", shown(path), words(source))]
     DockerfileUnreadable { path: PathBuf, source: io::Error },
     /// The Dockerfile, or an ignore file, is too large to be one.
     #[error("`{}` is larger than {limit} bytes", shown(path))]
     TooLarge { path: PathBuf, limit: u64 },
     /// An ignore file is there but cannot be read.
-    #[error("cannot read `{}`: {source}", shown(path))]
+    #[error("cannot read `{}`: {}", shown(path), words(source))]
     IgnoreUnreadable { path: PathBuf, source: io::Error },
     /// A line of an ignore file is no pattern.
     #[error("`{}`, line {}: bad pattern `{}`: {}", shown(path), line.number, line.text.escape_debug(), line.problem)]
     IgnorePattern { path: PathBuf, line: BadLine },
     /// A file or folder of the context cannot be read.
-    #[error("cannot read `{}` in the context: {source}", shown(path))]
+    #[error("cannot read `{}` in the context: {}", shown(path), words(source))]
     Unreadable { path: PathBuf, source: io::Error },
     /// A device file cannot be sent.
     #[error("`{}` in the context is a device file", shown(path))]
@@ -120,7 +120,7 @@ impl Explain for Error {
             }
             Self::DockerfileEmpty { .. } => "begin it with a `FROM` instruction".to_owned(),
             Self::DockerfileUnreadable { .. } | Self::IgnoreUnreadable { .. } => {
-                "make it a file that the user that the pipe runs as may read".to_owned()
+                "give the user that the pipe runs as the right to read it".to_owned()
             }
             Self::TooLarge { .. } => "check that it is the file you meant".to_owned(),
             Self::IgnorePattern { path, line } => format!("correct line {} of `{}`", line.number, shown(path)),

@@ -14,6 +14,7 @@ use super::lines::error_text;
 use super::transport::{Answer, Body, Transport};
 use super::{Error, Facts, denial};
 use crate::config::EngineAddress;
+use crate::error::words;
 
 /// How long the engine may take to say who it is.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
@@ -147,7 +148,7 @@ fn refine(transport: &Transport, call: &str, error: bollard::errors::Error) -> E
     match error {
         Theirs::IOError { err } => match err.downcast::<Error>() {
             Ok(ours) => ours,
-            Err(err) => Error::Dropped { host: transport.name().to_owned(), reason: err.to_string() },
+            Err(err) => Error::Dropped { host: transport.name().to_owned(), reason: words(&err) },
         },
         Theirs::HyperResponseError { err } => transport.dropped(&err),
         Theirs::RequestTimeoutError => Error::Timeout { host: transport.name().to_owned() },

@@ -8,6 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
 use super::Error;
+use crate::error::words;
 
 /// Reads `ca.pem`, `cert.pem` and `key.pem`. Only the authorities in `ca.pem` are trusted.
 pub(super) fn config(folder: &Path) -> Result<ClientConfig, Error> {
@@ -41,7 +42,7 @@ fn certificates(folder: &Path, name: &str) -> Result<Vec<CertificateDer<'static>
 }
 
 fn read(folder: &Path, name: &str) -> Result<Vec<u8>, Error> {
-    std::fs::read(folder.join(name)).map_err(|error| broken(folder, name, &error.to_string()))
+    std::fs::read(folder.join(name)).map_err(|error| broken(folder, name, &words(&error)))
 }
 
 fn broken(folder: &Path, name: &str, reason: &str) -> Error {

@@ -28,6 +28,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{ApiVersion, Error, tls};
 use crate::config::EngineAddress;
+use crate::error::words;
 
 /// The body of a request, as bollard has it too.
 pub(super) type Body = Either<Full<Bytes>, StreamBody<Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>>>;
@@ -158,7 +159,7 @@ impl Transport {
                     Ok(stream) => Ok((Box::new(stream), socket)),
                     Err(error) => Err(match error.get_ref().and_then(|inner| inner.downcast_ref()) {
                         Some(rustls) => tls::explain(&self.name, rustls, certificates),
-                        None => Error::Tls { host: self.name.clone(), reason: error.to_string() },
+                        None => Error::Tls { host: self.name.clone(), reason: words(&error) },
                     }),
                 }
             }
@@ -180,7 +181,7 @@ impl Transport {
 
     async fn tcp(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
         let addresses =
-            tokio::net::lookup_host((host, port)).await.map_err(|error| self.unresolved(host, &error.to_string()))?;
+            tokio::net::lookup_host((host, port)).await.map_err(|error| self.unresolved(host, &words(&error)))?;
         let mut last = None;
         for address in addresses {
             match TcpStream::connect(address).await {
@@ -198,7 +199,7 @@ impl Transport {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Error::Refused { host: self.name.clone() },
             io::ErrorKind::TimedOut => Error::Timeout { host: self.name.clone() },
-            _ => Error::Unreachable { host: self.name.clone(), reason: error.to_string() },
+            _ => Error::Unreachable { host: self.name.clone(), reason: words(error) },
         }
     }
 
@@ -289,7 +290,8 @@ fn tls_error(error: &hyper::Error) -> Option<&rustls::Error> {
 }
 
 fn innermost(error: &hyper::Error) -> String {
-    sources(error).last().map(ToString::to_string).unwrap_or_default()
+    let last = sources(error).last().map(|last| last.downcast_ref().map_or_else(|| last.to_string(), words));
+    last.unwrap_or_default()
 }
 
 #[cfg(test)]

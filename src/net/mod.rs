@@ -15,7 +15,7 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::config::Network;
-use crate::error::{ExitCode, Explain};
+use crate::error::{ExitCode, Explain, words};
 
 use proxy::Proxies;
 use roots::Roots;
@@ -38,7 +38,7 @@ pub struct Net {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file of certificates cannot be read.
-    #[error("`{variable}`: cannot read `{}`: {reason}", .path.display())]
+    #[error("`{variable}`: cannot read `{}`: {}", .path.display(), words(.reason))]
     Unreadable {
         /// The variable, or what else names the file.
         variable: &'static str,

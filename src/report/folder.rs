@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Outcome, env, json};
-use crate::error::{ExitCode, Explain};
+use crate::error::{ExitCode, Explain, words};
 
 const NAMES: [&str; 2] = ["image.env", "result.json"];
 
@@ -18,7 +18,7 @@ pub struct Folder(PathBuf);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Before the build.
-    #[error("`OUTPUT_DIR`: cannot use `{}` as a folder to write to: {reason}", .path.display())]
+    #[error("`OUTPUT_DIR`: cannot use `{}` as a folder to write to: {}", .path.display(), words(.reason))]
     Unusable {
         /// The folder.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum Error {
         reason: io::Error,
     },
     /// After the push.
-    #[error("the image is pushed, but `{}` cannot be written: {reason}", .path.display())]
+    #[error("the image is pushed, but `{}` cannot be written: {}", .path.display(), words(.reason))]
     Unwritten {
         /// The file.
         path: PathBuf,

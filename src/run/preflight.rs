@@ -190,11 +190,13 @@ async fn tell_ecr(ecr: &Result<Option<EcrSide>, Vec<Failure>>, log: &Log) {
 
 async fn tell_context(config: &Config, context: &Context, survey: &Survey, log: &Log) {
     log.send(Event::Fact("dockerfile", context.dockerfile().path.display().to_string())).await;
+    let ignore = context.ignore_file().map(|file| format!(", without what `{}` excludes", file.display()));
     let text = format!(
-        "{}, {}, {}",
+        "{}, {}, {}{}",
         config.build.context.display(),
         counted(survey.files) + if survey.files == 1 { " file" } else { " files" },
-        bytes(survey.bytes)
+        bytes(survey.bytes),
+        ignore.unwrap_or_default()
     );
     log.send(Event::Fact("context", text)).await;
     warn(log, survey.warnings.iter().cloned()).await;

@@ -250,7 +250,7 @@ fn certificates_of_another_authority_are_told_on_either_side() {
     );
 
     std::fs::remove_file(&key).expect("key.pem");
-    let message = format!("`DOCKER_CERT_PATH`: cannot use `{folder}/key.pem`: No such file or directory (os error 2)");
+    let message = format!("`DOCKER_CERT_PATH`: cannot use `{folder}/key.pem`: No such file or directory");
     let hint = "`DOCKER_CERT_PATH` must name a folder with `ca.pem`, `cert.pem` and `key.pem`; unset it and `DOCKER_TLS_VERIFY` for an engine without TLS";
     fails(&pipe, 2, &message, hint);
 }

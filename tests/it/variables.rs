@@ -350,8 +350,8 @@ fn pushed_step() -> Pipe {
 
 #[test]
 fn an_output_folder_that_is_a_file_is_refused_and_the_file_kept() {
-    let pipe = output_refused(pushed_step().file("out", "mine"), "out", "Not a directory (os error 20)");
-    let pipe = output_refused(pipe, "out/below", "Not a directory (os error 20)");
+    let pipe = output_refused(pushed_step().file("out", "mine"), "out", "Not a directory");
+    let pipe = output_refused(pipe, "out/below", "Not a directory");
     assert_eq!(std::fs::read_to_string(pipe.path("out")).expect("the file"), "mine");
 }
 
@@ -362,8 +362,8 @@ fn an_output_folder_in_a_read_only_place_is_refused() {
     // Mounted in the lab's own namespace, and gone with it.
     let folder_text = folder.display().to_string();
     output(usual().command("mount", pipe.folder.path()).args(["-t", "tmpfs", "-o", "ro", "none", &folder_text]));
-    let pipe = output_refused(pipe, "sealed/out", "Read-only file system (os error 30)");
-    output_refused(pipe, &folder_text, "Read-only file system (os error 30)");
+    let pipe = output_refused(pipe, "sealed/out", "Read-only file system");
+    output_refused(pipe, &folder_text, "Read-only file system");
 }
 
 #[test]
@@ -375,8 +375,7 @@ fn an_output_folder_that_this_user_may_not_write_to_is_refused() {
         }
         let (code, log) = as_nobody(&pipe, &[], &[&UNPUSHED[..], &[("OUTPUT_DIR", folder)]].concat());
         assert_eq!(code, Some(2), "{log}");
-        let message =
-            format!("✖ `OUTPUT_DIR`: cannot use `{place}` as a folder to write to: Permission denied (os error 13)\n");
+        let message = format!("✖ `OUTPUT_DIR`: cannot use `{place}` as a folder to write to: Permission denied\n");
         assert!(log.contains(&message), "{log}");
     }
 }
