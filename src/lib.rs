@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod config;
 pub mod context;
+pub mod dockerfile;
 pub mod engine;
 pub mod error;
 pub mod fault;

@@ -8,7 +8,6 @@ mod build;
 mod cleanup;
 mod connect;
 mod denial;
-mod dockerfile;
 mod error;
 mod facts;
 #[cfg(test)]
@@ -25,7 +24,6 @@ mod version;
 
 pub use build::{BuildRequest, ImageId};
 pub use connect::Engine;
-pub use dockerfile::Dockerfile;
 pub use error::{BuildError, Error, PushError};
 pub use facts::{Facts, Storage};
 pub use login::Login;

@@ -9,7 +9,8 @@ use super::{backoff, warn};
 use crate::aws::{Ecr, Endpoint, Mutability, TokenSource};
 use crate::config::{Config, Warning};
 use crate::context::{Context, Request, Survey};
-use crate::engine::{Dockerfile, Engine, Trace};
+use crate::dockerfile::Dockerfile;
+use crate::engine::{BuildError, Engine, Trace};
 use crate::error::{Explain as _, Failure};
 use crate::image::{Name, Repository, Tag};
 use crate::net::Net;
@@ -73,7 +74,8 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     }
     match (ecr, engine, context, output) {
         (Ok(ecr), Ok((engine, trace)), Ok((context, survey, dockerfile)), Ok(output)) => {
-            let automatic = dockerfile.automatic_args(engine.facts());
+            let facts = engine.facts();
+            let automatic = dockerfile.automatic_args(config.build.target.as_deref(), &facts.os, &facts.architecture);
             Ok(Ready { engine, trace, context: Arc::new(context), automatic, told: survey.warnings, output, ecr })
         }
         (ecr, engine, context, output) => {
@@ -112,10 +114,11 @@ fn request(config: &Config) -> Request {
 fn context_side(request: &Request, target: Option<&str>) -> Result<(Context, Survey, Dockerfile), Vec<Failure>> {
     let failures = |errors: Vec<crate::context::Error>| errors.into_iter().map(Failure::from).collect::<Vec<_>>();
     let context = Context::open(request).map_err(failures)?;
-    let dockerfile = Dockerfile::scan(&context.dockerfile().text, target);
-    match (dockerfile.needs_buildkit(), context.survey().map_err(failures)) {
+    let dockerfile = Dockerfile::parse(context.dockerfile().text.as_bytes());
+    match (dockerfile.needs_buildkit(target), context.survey().map_err(failures)) {
         (None, Ok(survey)) => Ok((context, survey, dockerfile)),
-        (error, survey) => {
+        (needs, survey) => {
+            let error = needs.map(|needs| BuildError::NeedsBuildKit { what: needs.to_string() });
             Err(error.map(Failure::from).into_iter().chain(survey.err().into_iter().flatten()).collect())
         }
     }
