@@ -4,9 +4,9 @@
 //! engine's only if all of it is. A build step can print such a chunk itself. That may spoil its own log, no more: numbers
 //! of steps must follow one another, and nothing is removed because of an id that was printed unless it is new.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::Event;
+use super::event::{self, End, Event};
 use super::layers::{Layers, State};
 
 /// What one chunk of text is.
@@ -125,7 +125,7 @@ impl Classic {
                 let mut events = self.finish(now);
                 self.step = Some(Step { number, total, instruction: instruction.to_owned() });
                 (self.began, self.cached, self.line_end_due) = (Some(now), false, true);
-                events.push(Event::StepStarted { number, total, instruction: instruction.to_owned() });
+                events.extend(self.name().map(Event::StepStarted));
                 events
             }
             Chunk::Cached => {
@@ -134,7 +134,7 @@ impl Classic {
             }
             Chunk::Running(_) | Chunk::Removed | Chunk::Scratch | Chunk::Image(_) | Chunk::Built(_) => Vec::new(),
             Chunk::Warning(text) => vec![warning(text)],
-            Chunk::Step { .. } | Chunk::Output(_) => vec![Event::StepOutput(text.to_owned())],
+            Chunk::Step { .. } | Chunk::Output(_) => vec![self.output(text.to_owned())],
         }
     }
 
@@ -142,18 +142,33 @@ impl Classic {
     pub fn pull(&mut self, state: &State<'_>, now: Instant) -> Option<Event> {
         let says_itself = state.status.starts_with("Pulling from ") || state.status.starts_with("Digest: ");
         let line = if says_itself { Some(state.status.to_owned()) } else { self.layers.update(state, now) };
-        line.map(|line| Event::StepOutput(format!("{line}\n")))
+        line.map(|line| self.output(format!("{line}\n")))
     }
 
     /// The end of the last step, after which nothing comes.
     pub fn finish(&mut self, now: Instant) -> Vec<Event> {
-        let cached = self.cached;
-        self.began.take().map(|began| Event::StepFinished { took: now - began, cached }).into_iter().collect()
+        self.end(if self.cached { End::Cached } else { End::Done }, now)
     }
 
     /// The end of the last step by a failure.
     pub fn fail(&mut self, exit_code: Option<i64>, now: Instant) -> Vec<Event> {
-        self.began.take().map(|began| Event::StepFailed { took: now - began, exit_code }).into_iter().collect()
+        self.end(End::Failed(exit_code), now)
+    }
+
+    fn end(&mut self, end: End, now: Instant) -> Vec<Event> {
+        let ended = self.began.take().zip(self.name());
+        // What a look into the cache takes is not of interest.
+        let took = |began| if end == End::Cached { Duration::ZERO } else { now - began };
+        ended.map(|(began, step)| Event::StepEnded { step, took: took(began), end }).into_iter().collect()
+    }
+
+    fn output(&self, text: String) -> Event {
+        Event::StepOutput { step: self.step.as_ref().map_or(0, |step| step.number), text }
+    }
+
+    fn name(&self) -> Option<event::Step> {
+        let Step { number, total, instruction } = self.step.as_ref()?;
+        Some(event::Step { id: *number, label: format!("{number}/{total}"), instruction: instruction.clone() })
     }
 
     fn follows(&self, number: usize, total: usize) -> bool {
@@ -183,8 +198,6 @@ fn quoted(names: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -220,20 +233,20 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut classic = Classic::new();
-        let started =
-            |number, instruction: &str| Event::StepStarted { number, total: 2, instruction: instruction.to_owned() };
-        assert_eq!(classic.text("Step 1/2 : FROM busybox", at(0)), [started(1, "FROM busybox")]);
+        let step =
+            |id, instruction: &str| event::Step { id, label: format!("{id}/2"), instruction: instruction.to_owned() };
+        let ended = |step, seconds, end| Event::StepEnded { step, took: Duration::from_secs(seconds), end };
+        let output = |text: &str| Event::StepOutput { step: 2, text: text.to_owned() };
+        let (from, run) = (step(1, "FROM busybox"), step(2, "RUN make"));
+        assert_eq!(classic.text("Step 1/2 : FROM busybox", at(0)), [Event::StepStarted(from.clone())]);
         assert_eq!(classic.text("\n", at(0)), []);
         assert_eq!(classic.text(" ---> 057d0c1f1b34\n", at(1)), []);
-        let finished = Event::StepFinished { took: Duration::from_secs(2), cached: false };
-        assert_eq!(classic.text("Step 2/2 : RUN make", at(2)), [finished, started(2, "RUN make")]);
+        let next = [ended(from, 2, End::Done), Event::StepStarted(run.clone())];
+        assert_eq!(classic.text("Step 2/2 : RUN make", at(2)), next);
         assert_eq!(classic.text("\n", at(2)), []);
-        assert_eq!(classic.text("\n", at(2)), [Event::StepOutput("\n".to_owned())]);
-        assert_eq!(classic.text("Step 1/1 : FROM x", at(2)), [Event::StepOutput("Step 1/1 : FROM x".to_owned())]);
-        assert_eq!(
-            classic.fail(Some(17), at(5)),
-            [Event::StepFailed { took: Duration::from_secs(3), exit_code: Some(17) }]
-        );
+        assert_eq!(classic.text("\n", at(2)), [output("\n")]);
+        assert_eq!(classic.text("Step 1/1 : FROM x", at(2)), [output("Step 1/1 : FROM x")]);
+        assert_eq!(classic.fail(Some(17), at(5)), [ended(run, 3, End::Failed(Some(17)))]);
         assert_eq!(classic.finish(at(6)), []);
     }
 
@@ -243,11 +256,10 @@ mod tests {
         let mut classic = Classic::new();
         classic.text("Step 1/2 : FROM busybox", now);
         classic.text(" ---> Using cache\n", now);
-        assert_eq!(
-            classic.text("Step 2/2 : RUN a", now)[0],
-            Event::StepFinished { took: Duration::ZERO, cached: true }
-        );
-        assert_eq!(classic.finish(now), [Event::StepFinished { took: Duration::ZERO, cached: false }]);
+        let ended = classic.text("Step 2/2 : RUN a", now);
+        assert!(matches!(ended[0], Event::StepEnded { end: End::Cached, .. }), "{ended:?}");
+        let ended = classic.finish(now);
+        assert!(matches!(ended[..], [Event::StepEnded { end: End::Done, .. }]), "{ended:?}");
     }
 
     #[test]

@@ -10,15 +10,15 @@ use proptest::prelude::*;
 
 use super::classic::Classic;
 use super::layers::State;
-use super::{Event, Log, Style};
+use super::{End, Event, Log, Step, Style};
 use crate::error::{ExitCode, Failure};
 
 /// A stderr that can be read.
 #[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Paper(Arc<Mutex<Vec<u8>>>);
 
 impl Paper {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
@@ -34,9 +34,13 @@ impl Write for Paper {
     }
 }
 
-const PLAIN: Style = Style { color: false, debug: false };
+pub(super) const PLAIN: Style = Style { color: false, debug: false };
 
-async fn printed(style: Style, events: Vec<Event>) -> String {
+fn output(text: String) -> Event {
+    Event::StepOutput { step: 0, text }
+}
+
+pub(super) async fn printed(style: Style, events: Vec<Event>) -> String {
     let paper = Paper::default();
     let log = Log::start(paper.clone(), style).unwrap();
     for event in events {
@@ -123,9 +127,9 @@ async fn the_log_of_a_build_with_a_pull_and_a_cached_step() {
                 hi
 
                 warned
-                bye
           warning: `BUILD_ARGS`: the Dockerfile has no `ARG` for `Z`
             hint: add `ARG` lines after `FROM`, or take the names out of `BUILD_ARGS`
+                bye
           ✔ [3/3] 1.0s
           ✔ 1.9s
         Push
@@ -138,9 +142,10 @@ async fn the_log_of_a_failed_step_ends_with_what_to_do() {
     let paper = Paper::default();
     let log = Log::start(paper.clone(), PLAIN).unwrap();
     log.send(Event::GroupStarted("Build")).await;
-    log.send(Event::StepStarted { number: 2, total: 5, instruction: "RUN make".to_owned() }).await;
-    log.send(Event::StepOutput("no rule".to_owned())).await;
-    log.send(Event::StepFailed { took: Duration::from_millis(400), exit_code: Some(17) }).await;
+    let make = Step { id: 2, label: "2/5".to_owned(), instruction: "RUN make".to_owned() };
+    log.send(Event::StepStarted(make.clone())).await;
+    log.send(Event::StepOutput { step: 2, text: "no rule".to_owned() }).await;
+    log.send(Event::StepEnded { step: make, took: Duration::from_millis(400), end: End::Failed(Some(17)) }).await;
     log.send(Event::GroupFailed(Duration::from_millis(1_200))).await;
     let failures = [
         Failure {
@@ -172,7 +177,7 @@ async fn colours_are_our_own_and_the_last_lines_are_green() {
     let paper = Paper::default();
     let log = Log::start(paper.clone(), style).unwrap();
     log.send(Event::GroupStarted("Build")).await;
-    log.send(Event::StepOutput("\u{1b}[31mred\u{1b}[0m\r\n".to_owned())).await;
+    log.send(output("\u{1b}[31mred\u{1b}[0m\r\n".to_owned())).await;
     log.send(Event::Warning { message: "odd".to_owned(), hint: Some("look".to_owned()) }).await;
     log.send(Event::Debug("why".to_owned())).await;
     log.done(vec!["pushed".to_owned(), "said so".to_owned()], Duration::from_secs(2)).await;
@@ -194,9 +199,9 @@ async fn a_secret_is_masked_across_chunks_and_across_the_cut_of_a_long_line() {
     let paper = Paper::default();
     let log = Log::start(paper.clone(), PLAIN).unwrap();
     log.mask("hunter22".to_owned().into()).await;
-    log.send(Event::StepOutput("a hun".to_owned())).await;
-    log.send(Event::StepOutput("ter\u{1b}[1m22 b\n".to_owned())).await;
-    log.send(Event::StepOutput(format!("{}hunter22{}\n", "x".repeat(4_093), "y".repeat(1_044_480 - 5)))).await;
+    log.send(output("a hun".to_owned())).await;
+    log.send(output("ter\u{1b}[1m22 b\n".to_owned())).await;
+    log.send(output(format!("{}hunter22{}\n", "x".repeat(4_093), "y".repeat(1_044_480 - 5)))).await;
     log.send(Event::Note("hunter22".to_owned())).await;
     log.flush().await;
     let text = paper.text().replace(&"x".repeat(4_093), "x…x");
@@ -220,7 +225,7 @@ async fn a_stderr_that_nobody_reads_fails_nothing() {
     }
     let log = Log::start(Broken, PLAIN).unwrap();
     for _ in 0..1_000 {
-        log.send(Event::StepOutput("line\n".repeat(100))).await;
+        log.send(output("line\n".repeat(100))).await;
     }
     log.flush().await;
 }
@@ -240,7 +245,7 @@ proptest! {
         at.extend([0, text.len()]);
         at.sort_unstable();
         let events = at.windows(2).map(|pair| text[pair[0]..pair[1]].to_owned());
-        let events: Vec<_> = if in_note { vec![Event::Note(text.clone())] } else { events.map(Event::StepOutput).collect() };
+        let events: Vec<_> = if in_note { vec![Event::Note(text.clone())] } else { events.map(output).collect() };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let printed = runtime.block_on(async {
             let paper = Paper::default();

@@ -227,9 +227,14 @@ fn a_full_disk_of_the_engine_is_told() {
 
 /// Builds without a push, which says the same of the log.
 fn built(dockerfile: &str) -> Run {
+    built_with(dockerfile, &[])
+}
+
+fn built_with(dockerfile: &str, variables: &[(&str, &str)]) -> Run {
     let pipe = Pipe::without_repository(usual()).dockerfile(dockerfile);
     let name = format!("log-{}", pipe.repository);
-    pipe.var("PUSH", "false").var("IMAGE", &name).without("AWS_KEY").without("AWS_SECRET").run().exits(0)
+    let pipe = pipe.var("PUSH", "false").var("IMAGE", &name).without("AWS_KEY").without("AWS_SECRET");
+    variables.iter().fold(pipe, |pipe, (name, value)| pipe.var(name, value)).run().exits(0)
 }
 
 #[test]
@@ -254,9 +259,16 @@ fn escape_sequences_carriage_returns_and_bytes_that_are_no_text_never_reach_the_
 }
 
 #[test]
-fn a_log_of_fifty_thousand_lines_comes_whole() {
+fn a_log_of_fifty_thousand_lines_is_cut_with_its_end_kept_and_comes_whole_with_debug() {
     let run = built("FROM busybox:1.36\nRUN seq 1 50000\n");
-    let numbers = run.log.lines().filter_map(|line| line.strip_prefix("        ")?.parse::<u32>().ok());
+    let numbers: Vec<u32> =
+        run.log.lines().filter_map(|line| line.strip_prefix("        ")?.parse::<u32>().ok()).collect();
+    assert!(numbers.starts_with(&[1, 2, 3]) && numbers.ends_with(&[49_999, 50_000]), "{}", numbers.len());
+    let left_out = format!("… {} lines left out; `DEBUG=true` shows all", 50_000 - numbers.len());
+    assert!(run.log.replace(',', "").contains(&left_out), "{left_out}");
+
+    let run = built_with("FROM busybox:1.36\nRUN seq 1 50000; true\n", &[("DEBUG", "true")]);
+    let numbers = run.log.lines().filter_map(|line| line.strip_prefix("        [2/2] ")?.parse::<u32>().ok());
     assert!(numbers.eq(1..=50_000));
     assert!(run.took.as_secs() < 15, "{:?}", run.took);
 }

@@ -6,6 +6,7 @@ use futures_util::stream;
 
 use super::super::fake::{Fake, Script, plain};
 use super::*;
+use crate::progress::End;
 
 fn options() -> Build {
     Build { args: vec![("TOKEN".to_owned(), "hunter22".to_owned().into())], ..plain() }
@@ -42,7 +43,7 @@ async fn the_image_of_the_last_stage_is_the_result_however_the_lines_are_cut() {
     ]) + "0\r\n\r\n";
     let (result, events, heads) = built(Script::answering(answer), small()).await;
     assert_eq!(result.unwrap().as_str(), "sha256:22");
-    assert!(matches!(events[..], [Event::StepStarted { .. }, Event::StepFinished { .. }]), "{events:?}");
+    assert!(matches!(events[..], [Event::StepStarted(_), Event::StepEnded { end: End::Done, .. }]), "{events:?}");
     let head = heads[0].to_lowercase();
     assert!(head.starts_with("post /v1.45/build?version=1&rm=1&forcerm=1&dockerfile=dockerfile&buildargs="), "{head}");
     assert_eq!(head.matches("content-type").count(), 1);
@@ -61,7 +62,10 @@ async fn an_engine_that_goes_away_in_the_middle_is_not_taken_for_one_that_is_don
     let answer = chunked(&["{\"stream\":\"Step 1/1 : FROM a\"}\n"]);
     let (result, events, _) = built(Script::answering(answer), small()).await;
     assert!(matches!(result, Err(BuildError::Engine(Error::Dropped { .. }))), "{result:?}");
-    assert!(matches!(events[..], [Event::StepStarted { .. }, Event::StepFailed { exit_code: None, .. }]), "{events:?}");
+    assert!(
+        matches!(events[..], [Event::StepStarted(_), Event::StepEnded { end: End::Failed(None), .. }]),
+        "{events:?}"
+    );
 }
 
 #[tokio::test]
@@ -98,7 +102,7 @@ async fn the_failing_step_is_named_with_its_code() {
     ]) + "0\r\n\r\n";
     let (result, events, _) = built(Script::answering(answer), small()).await;
     assert_eq!(result.unwrap_err().to_string(), "step 2 of 2 failed with exit code 17: `RUN make`");
-    assert!(matches!(events.last(), Some(Event::StepFailed { exit_code: Some(17), .. })));
+    assert!(matches!(events.last(), Some(Event::StepEnded { end: End::Failed(Some(17)), .. })));
 }
 
 #[tokio::test]
