@@ -9,6 +9,7 @@ use super::environment::{Environment, is_name, is_reference};
 use super::extra_host::extra_host;
 use super::problem::Findings;
 use super::raw::Raw;
+use super::secret;
 use super::size::size;
 use super::ulimit::ulimit;
 
@@ -32,6 +33,8 @@ pub(super) fn read(raw: &Raw, environment: &Environment, findings: &mut Findings
             limits.push(limit);
             limits
         }),
+        secrets: secret::read(raw, environment, findings),
+        contexts: super::context::read(raw, findings),
         source_date_epoch: source_date_epoch(raw, findings),
     }
 }

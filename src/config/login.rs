@@ -3,7 +3,8 @@
 use secrecy::SecretString;
 
 use super::RegistryLogin;
-use super::environment::{Environment, is_name, is_reference};
+use super::entry::{Fault, parts, variable};
+use super::environment::{Environment, is_reference};
 use super::problem::Findings;
 use super::raw::Raw;
 
@@ -39,23 +40,8 @@ pub(super) fn read(raw: &Raw, environment: &Environment, findings: &mut Findings
     logins
 }
 
-/// What is wrong with an entry. Neither text holds anything that could be a password.
-struct Fault {
-    reason: String,
-    hint: Option<String>,
-}
-
-impl From<String> for Fault {
-    fn from(reason: String) -> Self {
-        Self { reason, hint: None }
-    }
-}
-
 fn login(entry: &str, environment: &Environment) -> Result<RegistryLogin, Fault> {
-    let parts: Vec<(&str, Option<&str>)> = entry
-        .split(',')
-        .map(|part| part.split_once('=').map_or((part.trim(), None), |(key, value)| (key.trim(), Some(value.trim()))))
-        .collect();
+    let parts: Vec<_> = parts(entry).collect();
     if parts.iter().any(|(key, _)| *key == "password") {
         return Err(Fault {
             reason: format!("gives the password itself, {EXPECTED}"),
@@ -122,27 +108,11 @@ fn registry_host(text: &str) -> Result<String, Fault> {
     Ok(text.to_ascii_lowercase())
 }
 
-/// The value of the variable that `password-env` names. A name that is not written as such names usually are may be the
-/// password itself, and is not quoted.
+/// The value of the variable that `password-env` names.
 fn password(name: &str, environment: &Environment) -> Result<SecretString, Fault> {
-    let is_usual = is_name(name) && name.bytes().all(|byte| !byte.is_ascii_lowercase());
-    let shown = if is_usual { format!("`{name}`") } else { "a variable".to_owned() };
-    if environment.not_utf8().any(|other| other == name) {
-        return Err(format!("names {shown} in `password-env`, which holds bytes that are not UTF-8").into());
-    }
+    let value = variable("password-env", name, "password", environment)?;
     // A newline at the end comes from a file or a block of YAML, never from a password.
-    let value = environment.verbatim(name).map(|value| value.trim_end_matches(['\r', '\n']));
-    match value.filter(|value| !value.is_empty()) {
-        Some(value) => Ok(SecretString::from(value)),
-        None => Err(Fault {
-            reason: format!("names {shown} in `password-env`, which is not set"),
-            hint: Some(if is_usual {
-                format!("pass `{name}` under `variables:` of the pipe too")
-            } else {
-                "name in `password-env` the variable that holds the password".to_owned()
-            }),
-        }),
-    }
+    Ok(SecretString::from(value.trim_end_matches(['\r', '\n'])))
 }
 
 #[cfg(test)]

@@ -5,8 +5,11 @@
 
 mod boolean;
 mod build;
+mod builder;
+mod context;
 mod destination;
 mod engine;
+mod entry;
 mod environment;
 mod extra_host;
 mod keys;
@@ -15,6 +18,7 @@ mod misspelt;
 mod problem;
 mod raw;
 mod read;
+mod secret;
 mod secrets;
 mod size;
 mod ulimit;
@@ -42,6 +46,10 @@ pub struct Config {
     pub tags: Vec<Tag>,
     /// What `docker build` would take.
     pub build: Build,
+    /// `BUILDER`.
+    pub builder: Builder,
+    /// `CACHE` and `CACHE_FROM`.
+    pub cache: Cache,
     /// `REGISTRY_LOGINS`.
     pub registry_logins: Vec<RegistryLogin>,
     /// `PUSH`.
@@ -103,8 +111,73 @@ pub struct Build {
     pub shm_size: Option<u64>,
     /// `ULIMITS`.
     pub ulimits: Vec<Ulimit>,
+    /// `BUILD_SECRETS`, each id once.
+    pub secrets: Vec<BuildSecret>,
+    /// `BUILD_CONTEXTS`, each name once.
+    pub contexts: Vec<NamedContext>,
     /// `SOURCE_DATE_EPOCH` in seconds: no file of the context is newer than this.
     pub source_date_epoch: Option<u64>,
+}
+
+/// One entry of `BUILD_SECRETS`.
+#[derive(Clone, Debug)]
+pub struct BuildSecret {
+    /// By which the Dockerfile mounts it.
+    pub id: String,
+    /// Where it is.
+    pub source: SecretSource,
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// `env=VAR`
+    Value {
+        /// The variable.
+        variable: String,
+        /// Its value.
+        value: SecretString,
+    },
+    /// `src=path`, relative to the working folder. Not looked at yet.
+    File(PathBuf),
+}
+
+/// One entry of `BUILD_CONTEXTS`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedContext {
+    /// As the Dockerfile names it, in lower case.
+    pub name: String,
+    /// What it stands for.
+    pub source: ContextSource,
+}
+
+/// What a named context stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContextSource {
+    /// A folder, relative to the working folder.
+    Folder(PathBuf),
+    /// `docker-image://…`, without the scheme.
+    Image(String),
+}
+
+/// `BUILDER`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builder {
+    /// BuildKit where it can do what is asked for.
+    Auto,
+    /// BuildKit or nothing.
+    Buildkit,
+    /// The classic builder or nothing.
+    Classic,
+}
+
+/// `CACHE` and `CACHE_FROM`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cache {
+    /// Whether the repository's own image is a source, and what is built is made one.
+    pub auto: bool,
+    /// Further images.
+    pub from: Vec<String>,
 }
 
 /// One entry of `ULIMITS`.
@@ -172,6 +245,8 @@ pub struct Network {
 pub struct Bitbucket {
     /// `BITBUCKET_BRANCH`
     pub branch: Option<String>,
+    /// `BITBUCKET_PR_DESTINATION_BRANCH`
+    pub destination_branch: Option<String>,
     /// `BITBUCKET_TAG`
     pub tag: Option<String>,
     /// `BITBUCKET_COMMIT`

@@ -27,6 +27,7 @@ pub(super) struct Scalars {
     pub(super) pull: Option<String>,
     pub(super) network: Option<String>,
     pub(super) shm_size: Option<String>,
+    pub(super) cache: Option<String>,
     pub(super) push: Option<String>,
     pub(super) output_dir: Option<String>,
     pub(super) debug: Option<String>,

@@ -11,7 +11,7 @@ use super::misspelt::{Misspelling, misspellings};
 use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
-use super::{Bitbucket, Config, Network, build, destination, engine, keys, login, secrets};
+use super::{Bitbucket, Config, Network, build, builder, destination, engine, keys, login, secrets};
 
 impl Config {
     /// Reads the pairs of the environment, of which a program passes `std::env::vars_os()`. Nothing else is touched: no
@@ -34,6 +34,8 @@ impl Config {
         let region = destination::region(&raw, image.as_ref(), push, found);
         let tags = destination::tags(&raw, &bitbucket, found);
         let build = build::read(&raw, &environment, found);
+        let builder = builder::builder(&raw, found);
+        let cache = builder::cache(&raw, found);
         let registry_logins = login::read(&raw, &environment, found);
         let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
         let engine = engine::read(&raw, found);
@@ -50,6 +52,8 @@ impl Config {
             image,
             tags,
             build,
+            builder,
+            cache,
             registry_logins,
             push,
             output_dir,
@@ -112,6 +116,7 @@ fn network(raw: &Raw) -> Network {
 #[derive(Default, Deserialize)]
 struct RawBitbucket {
     branch: Option<String>,
+    pr_destination_branch: Option<String>,
     tag: Option<String>,
     commit: Option<String>,
     build_number: Option<String>,
@@ -123,8 +128,9 @@ struct RawBitbucket {
 }
 
 const PREFIX: &str = "BITBUCKET_";
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "BITBUCKET_BRANCH",
+    "BITBUCKET_PR_DESTINATION_BRANCH",
     "BITBUCKET_TAG",
     "BITBUCKET_COMMIT",
     "BITBUCKET_BUILD_NUMBER",
@@ -144,6 +150,7 @@ fn bitbucket(environment: &Environment, findings: &mut Findings) -> Bitbucket {
     let storage_dirs = [raw.pipe_storage_dir, raw.pipe_shared_storage_dir];
     Bitbucket {
         branch: raw.branch,
+        destination_branch: raw.pr_destination_branch,
         tag: raw.tag,
         commit: raw.commit,
         build_number: raw.build_number,

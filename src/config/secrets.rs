@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::build::is_secret_name;
 use super::environment::Environment;
 use super::variables::{VARIABLES, Variable};
-use super::{Build, Network, RegistryLogin};
+use super::{Build, Network, RegistryLogin, SecretSource};
 
 /// Shorter texts are not masked: they occur everywhere in a log, which would then say nothing and give them away.
 const SHORTEST: usize = 4;
@@ -13,8 +13,8 @@ const SHORTEST: usize = 4;
 /// What Bitbucket puts into the environment of a pipe that opens doors.
 const BITBUCKET: [&str; 2] = ["BITBUCKET_STEP_OIDC_TOKEN", "PIPELINES_JWT_TOKEN"];
 
-/// Everything that must be masked in the log: keys, tokens, passwords of registries and proxies, and build arguments whose name
-/// says that they are secret. A secret of several lines is there line by line too, as a log is lines. Keys and tokens are
+/// Everything that must be masked in the log: keys, tokens, passwords of registries and proxies, build secrets that
+/// come from variables, and build arguments whose name says that they are secret. A secret of several lines is there line by line too, as a log is lines. Keys and tokens are
 /// taken as the environment has them, so that they are known also where the variables are wrong.
 pub(super) fn collect(
     environment: &Environment,
@@ -26,10 +26,14 @@ pub(super) fn collect(
     let named = named.chain(BITBUCKET).filter_map(|name| environment.get(name));
     let passwords = logins.iter().map(|login| &login.password);
     let arguments = build.args.iter().filter(|(key, _)| is_secret_name(key)).map(|(_, value)| value);
+    let secrets = build.secrets.iter().filter_map(|secret| match &secret.source {
+        SecretSource::Value { value, .. } => Some(value),
+        SecretSource::File(_) => None,
+    });
     let proxies = [&network.https_proxy, &network.http_proxy].into_iter().flatten();
     let proxies = proxies.filter_map(|proxy| password_in(proxy.expose_secret()));
     named
-        .chain(passwords.chain(arguments).map(ExposeSecret::expose_secret))
+        .chain(passwords.chain(arguments).chain(secrets).map(ExposeSecret::expose_secret))
         .chain(proxies)
         .flat_map(|secret| [secret].into_iter().chain(lines(secret)))
         .filter(|text| text.len() >= SHORTEST)

@@ -165,21 +165,21 @@ pub const VARIABLES: &[Variable] = &[
     Variable::new("ULIMITS", List, "list of `nofile=1024:2048`")
         .derived("the engine's defaults")
         .like("nofile=1024:2048"),
-    Variable::later("BUILD_SECRETS", Lines, "list of `id=x,env=VAR` or `id=x,src=path`"),
-    Variable::later("BUILD_CONTEXTS", List, "list of `name=path` or `name=docker-image://ref`"),
+    Variable::new("BUILD_SECRETS", Lines, "list of `id=x,env=VAR` or `id=x,src=path`, newlines or an array")
+        .like("id=npm,env=NPM_TOKEN"),
+    Variable::new("BUILD_CONTEXTS", List, "list of `name=path` or `name=docker-image://ref`").like("shared=../shared"),
     Variable::new(
         "REGISTRY_LOGINS",
         Lines,
         "list of `host=…,username=…,password-env=VAR` for private base images, newlines or an array",
     )
     .like("host=docker.io,username=me,password-env=DOCKER_HUB_PASSWORD"),
-    Variable::later("BUILDER", List, "`auto`, `buildkit`, `classic`, or BuildKit addresses")
+    Variable::new("BUILDER", List, "`auto`, `buildkit` or `classic`").value("auto").like("buildkit"),
+    Variable::new("CACHE", Choice, "`auto` (image in ECR as cache source, inline cache written), `none`")
         .value("auto")
-        .harmless(&["auto", "classic"]),
-    Variable::later("CACHE", Choice, "`auto` (image in ECR as cache source, inline cache written), `none`")
-        .value("auto")
-        .harmless(&["none"]),
-    Variable::later("CACHE_FROM", List, "list of further cache images"),
+        .like("none"),
+    Variable::new("CACHE_FROM", List, "list of further cache images")
+        .like("123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop:build"),
     Variable::later("CREATE_REPOSITORY", Boolean, "create the repository when it is missing")
         .value("false")
         .harmless(&["false"]),

@@ -60,6 +60,12 @@ impl Dockerfile {
         Ok(Self { path, text, content, inside })
     }
 
+    /// Its bytes.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.content
+    }
+
     /// The ignore file that belongs to this Dockerfile alone, beside it, as buildkit names it.
     pub(super) fn own_ignore_file(&self) -> PathBuf {
         let mut name = OsString::from(&self.path);

@@ -1,6 +1,7 @@
 //! What can be wrong with the context, the Dockerfile or an ignore file.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -12,18 +13,18 @@ use crate::error::{ExitCode, Explain, words};
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum Error {
-    /// `CONTEXT` does not exist.
-    #[error("`CONTEXT`: there is no folder `{}`", shown(path))]
-    Missing { path: PathBuf },
-    /// `CONTEXT` is something else than a folder.
-    #[error("`CONTEXT`: `{}` is not a folder", shown(path))]
-    NotFolder { path: PathBuf },
-    /// `CONTEXT` cannot be opened.
-    #[error("`CONTEXT`: cannot open the folder `{}`: {}", shown(path), words(source))]
-    Denied { path: PathBuf, source: io::Error },
-    /// `CONTEXT` lies in a folder that must never be sent.
-    #[error("`CONTEXT`: `{}` lies in `{}`, which belongs to the pipe and is never sent", shown(path), shown(own))]
-    InOwnFolder { path: PathBuf, own: PathBuf },
+    /// The folder of a context does not exist.
+    #[error("{variable}: there is no folder `{}`", shown(path))]
+    Missing { variable: Variable, path: PathBuf },
+    /// A context is something else than a folder.
+    #[error("{variable}: `{}` is not a folder", shown(path))]
+    NotFolder { variable: Variable, path: PathBuf },
+    /// The folder of a context cannot be opened.
+    #[error("{variable}: cannot open the folder `{}`: {}", shown(path), words(source))]
+    Denied { variable: Variable, path: PathBuf, source: io::Error },
+    /// A context lies in a folder that must never be sent.
+    #[error("{variable}: `{}` lies in `{}`, which belongs to the pipe and is never sent", shown(path), shown(own))]
+    InOwnFolder { variable: Variable, path: PathBuf, own: PathBuf },
     /// There is no Dockerfile.
     #[error("`DOCKERFILE`: there is no file `{}`", shown(path))]
     DockerfileMissing {
@@ -73,6 +74,24 @@ pub enum Error {
     Vanished { path: PathBuf },
 }
 
+/// The variable that says where a context lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// `CONTEXT`.
+    Context,
+    /// `BUILD_CONTEXTS`, and the name in it.
+    Named(String),
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Context => f.write_str("`CONTEXT`"),
+            Self::Named(name) => write!(f, "`BUILD_CONTEXTS`: `{name}`"),
+        }
+    }
+}
+
 impl Explain for Error {
     fn exit_code(&self) -> ExitCode {
         match self {
@@ -97,12 +116,21 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Missing { .. } => "set `CONTEXT` to a folder, relative to the root of the repository".to_owned(),
+            Self::Missing { variable: Variable::Context, .. } => {
+                "set `CONTEXT` to a folder, relative to the root of the repository".to_owned()
+            }
+            Self::Missing { variable: Variable::Named(name), .. }
+            | Self::NotFolder { variable: Variable::Named(name), .. } => {
+                format!("give `{name}` a folder, relative to the root of the repository")
+            }
             Self::NotFolder { .. } => {
                 "set `CONTEXT` to the folder to send, and `DOCKERFILE` to the Dockerfile if it lies elsewhere"
                     .to_owned()
             }
             Self::Denied { .. } => "give the user that the pipe runs as read and search permission on it".to_owned(),
+            Self::InOwnFolder { variable: Variable::Named(name), .. } => {
+                format!("give `{name}` a folder outside it, or set `OUTPUT_DIR` to a folder of its own")
+            }
             Self::InOwnFolder { .. } => {
                 "set `CONTEXT` to a folder outside it, or `OUTPUT_DIR` to a folder of its own".to_owned()
             }
@@ -151,6 +179,6 @@ pub(super) fn shown(path: &Path) -> String {
 }
 
 /// A path of the context for a message.
-pub(super) fn owned(path: &[u8]) -> PathBuf {
+pub(crate) fn owned(path: &[u8]) -> PathBuf {
     OsStr::from_bytes(path).into()
 }

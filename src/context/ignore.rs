@@ -15,12 +15,12 @@ use std::borrow::Cow;
 use super::pattern::{Pattern, Problem};
 
 /// The rules of one ignore file, in order. Without rules nothing is excluded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ignore {
     rules: Vec<Rule>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Rule {
     exception: bool,
     pattern: Pattern,
@@ -78,6 +78,23 @@ impl Ignore {
         if bad.is_empty() { Ok(Self { rules }) } else { Err(bad) }
     }
 
+    /// Takes patterns as `patternmatcher.New` does, which is how an engine hands on the lines of an ignore file: there
+    /// are no comments, and a slash at the beginning stays.
+    ///
+    /// # Errors
+    /// The first pattern that cannot be used.
+    pub fn from_patterns<'a>(patterns: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, BadLine> {
+        let mut rules = Vec::new();
+        for (index, pattern) in patterns.into_iter().enumerate() {
+            rules.extend(Rule::from_pattern(pattern).map_err(|problem| BadLine {
+                number: index + 1,
+                text: String::from_utf8_lossy(trim(pattern)).into_owned(),
+                problem,
+            })?);
+        }
+        Ok(Self { rules })
+    }
+
     /// Judges a path when its parent has been judged; the parent of a path at the top is `Verdict::default()`, which
     /// also says that the root itself is never excluded.
     #[must_use]
@@ -108,24 +125,34 @@ impl Ignore {
         self.rules.iter().rev().find(decides).is_some_and(|rule| !rule.exception)
     }
 
-    /// Whether something below an excluded folder could be kept after all, so that the folder must be walked.
+    /// Whether something below a folder could be judged otherwise than the folder itself.
     #[must_use]
-    pub fn may_hold_exceptions_below(&self, folder: &[u8], verdict: &Verdict) -> bool {
-        // Everything below inherits the rules that matched the folder, so only exceptions behind the last one count.
+    pub fn may_change_below(&self, folder: &[u8], verdict: &Verdict) -> bool {
+        // Everything below inherits the rules that matched the folder, so only those behind the last one count, and of
+        // these such as turn the verdict.
         let last = verdict.matched.iter().rposition(|matched| *matched).map_or(0, |index| index + 1);
-        self.rules[last..].iter().any(|rule| rule.exception && rule.pattern.may_match_below(folder))
+        self.rules[last..].iter().any(|rule| rule.exception == verdict.excluded && rule.pattern.may_match_below(folder))
+    }
+
+    /// Whether there is no rule.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
     }
 }
 
 impl Rule {
     fn parse(line: &[u8]) -> Result<Option<Self>, Problem> {
         // Two passes, as in moby: `/!x` and `/ x` are an exception and `x` only because of the second one.
-        let Some(normal) = normalize(line) else { return Ok(None) };
-        let normal = trim(&normal);
-        if normal.is_empty() {
+        normalize(line).map_or(Ok(None), |normal| Self::from_pattern(&normal))
+    }
+
+    fn from_pattern(pattern: &[u8]) -> Result<Option<Self>, Problem> {
+        let pattern = trim(pattern);
+        if pattern.is_empty() {
             return Ok(None);
         }
-        let cleaned = clean(normal);
+        let cleaned = clean(pattern);
         let (exception, text) = cleaned.strip_prefix(b"!").map_or((false, cleaned.as_slice()), |text| (true, text));
         if text.is_empty() {
             return Err(Problem::LoneException);
@@ -167,7 +194,7 @@ fn trim(text: &[u8]) -> &[u8] {
 }
 
 /// Go's `filepath.Clean`.
-fn clean(path: &[u8]) -> Vec<u8> {
+pub(crate) fn clean(path: &[u8]) -> Vec<u8> {
     let rooted = path.starts_with(b"/");
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|byte| *byte == b'/') {
@@ -187,7 +214,7 @@ fn clean(path: &[u8]) -> Vec<u8> {
 }
 
 /// `a`, `a/b`, `a/b/c` of `a/b/c`.
-fn lineage(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn lineage(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(index, _)| &path[..index]);
     slashes.chain([path])
 }

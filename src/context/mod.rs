@@ -7,29 +7,38 @@
 //! | --- | --- |
 //! | [`pattern`] | one pattern of an ignore file |
 //! | [`ignore`] | an ignore file: which paths stay behind |
+//! | [`filter`] | what an engine asks for of a tree |
 //! | [`walk`] | the ordered walk over the rest |
+//! | `tree` | a folder to send, and what of it |
 //! | `dockerfile` | where the Dockerfile lies and what it says |
 //! | `placement` | how the Dockerfile and `.dockerignore` travel to the classic builder |
 //! | `header`, `tar`, `stream` | the tar |
 
 mod dockerfile;
 mod error;
+pub mod filter;
 mod header;
 pub mod ignore;
+mod ignore_file;
+pub(crate) mod links;
 mod open;
 pub mod pattern;
 mod placement;
 #[cfg(test)]
-mod sandbox;
-mod stream;
+pub(crate) mod sandbox;
+pub(crate) mod stream;
 mod survey;
 mod tar;
+mod tree;
 pub mod walk;
 mod warning;
 
 pub use dockerfile::Dockerfile;
-pub use error::Error;
+pub(crate) use error::owned;
+pub use error::{Error, Variable};
 pub use open::{Context, Request};
 pub use stream::{Chunks, Outcome, Sent};
 pub use survey::Survey;
+pub(crate) use tar::size;
+pub use tree::Tree;
 pub use warning::Warning;

@@ -13,7 +13,7 @@
 use std::fmt;
 
 /// A compiled pattern without its `!`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     tokens: Vec<Token>,
     /// The bytes of the literal tokens at the beginning, and how many tokens these are.
@@ -68,7 +68,7 @@ const FOREIGN: Unit = 0x11_0000;
 const SLASH: Unit = b'/' as Unit;
 const NEWLINE: Unit = b'\n' as Unit;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     /// Exactly this.
     Literal(Unit),

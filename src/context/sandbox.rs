@@ -17,84 +17,84 @@ use tempfile::TempDir;
 use super::*;
 
 /// A folder that goes away; paths are relative to it.
-pub(super) struct Sandbox(TempDir);
+pub(crate) struct Sandbox(TempDir);
 
 impl Sandbox {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.0.path()
     }
 
-    pub(super) fn path(&self, path: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn path(&self, path: impl AsRef<[u8]>) -> PathBuf {
         self.root().join(OsStr::from_bytes(path.as_ref()))
     }
 
-    pub(super) fn folder(&self, path: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn folder(&self, path: impl AsRef<[u8]>) -> &Self {
         fs::create_dir_all(self.path(path)).unwrap();
         self
     }
 
-    pub(super) fn file(&self, path: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn file(&self, path: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> &Self {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
         self
     }
 
-    pub(super) fn symlink(&self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn symlink(&self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> &Self {
         symlink(OsStr::from_bytes(target.as_ref()), self.path(path)).unwrap();
         self
     }
 
-    pub(super) fn hard_link(&self, path: impl AsRef<[u8]>, first: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn hard_link(&self, path: impl AsRef<[u8]>, first: impl AsRef<[u8]>) -> &Self {
         fs::hard_link(self.path(first), self.path(path)).unwrap();
         self
     }
 
-    pub(super) fn fifo(&self, path: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn fifo(&self, path: impl AsRef<[u8]>) -> &Self {
         rustix::fs::mknodat(CWD, self.path(path), FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
         self
     }
 
-    pub(super) fn mode(&self, path: impl AsRef<[u8]>, mode: u32) -> &Self {
+    pub(crate) fn mode(&self, path: impl AsRef<[u8]>, mode: u32) -> &Self {
         fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode)).unwrap();
         self
     }
 
-    pub(super) fn mtime(&self, path: impl AsRef<[u8]>, seconds: i64) -> &Self {
+    pub(crate) fn mtime(&self, path: impl AsRef<[u8]>, seconds: i64) -> &Self {
         let time = Timespec { tv_sec: seconds, tv_nsec: 7 };
         let times = Timestamps { last_access: time, last_modification: time };
         rustix::fs::utimensat(CWD, self.path(path), &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
         self
     }
 
-    pub(super) fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         Request { root: self.root().into(), ..Request::default() }
     }
 
-    pub(super) fn open(&self) -> Context {
+    pub(crate) fn open(&self) -> Context {
         Context::open(&self.request()).unwrap()
     }
 }
 
 /// A member of a tar.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Member {
-    pub(super) kind: ::tar::EntryType,
-    pub(super) mode: u32,
-    pub(super) mtime: u64,
+pub(crate) struct Member {
+    pub(crate) kind: ::tar::EntryType,
+    pub(crate) mode: u32,
+    pub(crate) mtime: u64,
     /// Where a link leads, or the content of a file.
-    pub(super) content: Vec<u8>,
+    pub(crate) content: Vec<u8>,
 }
 
 /// All members by path, folders without their slash.
-pub(super) type Members = BTreeMap<Vec<u8>, Member>;
+pub(crate) type Members = BTreeMap<Vec<u8>, Member>;
 
 /// The tar of a context and how it went.
-pub(super) fn send(context: Context) -> (Vec<std::io::Result<bytes::Bytes>>, Sent) {
+pub(crate) fn send(context: Context) -> (Vec<std::io::Result<bytes::Bytes>>, Sent) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (chunks, outcome) = Arc::new(context).tar();
@@ -103,7 +103,7 @@ pub(super) fn send(context: Context) -> (Vec<std::io::Result<bytes::Bytes>>, Sen
 }
 
 /// The bytes of a tar that must work.
-pub(super) fn pack(context: Context) -> Vec<u8> {
+pub(crate) fn pack(context: Context) -> Vec<u8> {
     let (chunks, sent) = send(context);
     let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.unwrap().to_vec()).collect();
     assert!(sent.error.is_none(), "{:?}", sent.error);
@@ -113,7 +113,7 @@ pub(super) fn pack(context: Context) -> Vec<u8> {
 }
 
 /// The members of a tar in order.
-pub(super) fn list(tar: &[u8]) -> Vec<(Vec<u8>, Member)> {
+pub(crate) fn list(tar: &[u8]) -> Vec<(Vec<u8>, Member)> {
     let mut members = Vec::new();
     let mut extended = BTreeMap::new();
     // Raw, because the crate takes a line feed in a PAX value for its end.
@@ -154,12 +154,12 @@ fn records(mut text: &[u8]) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// The paths of a tar in order, as text.
-pub(super) fn paths(context: Context) -> Vec<String> {
+pub(crate) fn paths(context: Context) -> Vec<String> {
     list(&pack(context)).into_iter().map(|(path, _)| String::from_utf8(path).unwrap()).collect()
 }
 
 /// What the classic builder has left after reading the Dockerfile: all but what it removes.
-pub(super) fn built_from(context: Context) -> Members {
+pub(crate) fn built_from(context: Context) -> Members {
     let dockerfile = context.dockerfile_name().as_bytes().to_vec();
     let text = context.dockerfile().text.clone();
     let list = list(&pack(context));
@@ -178,7 +178,7 @@ pub(super) fn built_from(context: Context) -> Members {
 }
 
 /// Takes from this thread what lets root read everything.
-pub(super) fn drop_privileges() {
+pub(crate) fn drop_privileges() {
     use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
     let mut sets = capabilities(None).unwrap();
     sets.effective.remove(CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);

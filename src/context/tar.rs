@@ -7,8 +7,6 @@
 //! What differs from a plain copy of the tree is what docker's own client does: everything belongs to user 0, and an
 //! excluded folder around something kept has the mode 0755 that the builder gives to folders it has to make.
 
-use std::collections::HashMap;
-use std::collections::hash_map;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -18,9 +16,11 @@ use rustix::io::Errno;
 
 use super::error::{Error, owned};
 use super::header::{Member, encode, padding};
+use super::links::Links;
 use super::open::Context;
 use super::placement::{Extra, IGNORE};
-use super::stream::{Chunks, Outcome, Output, Stop};
+use super::stream::{Chunks, Outcome, Output, Sent, Stop};
+use super::tree::Tree;
 use super::walk::{Entry, Finding, Node, Selection, problem, walk};
 use super::warning::Warning;
 use ::tar::EntryType;
@@ -38,21 +38,24 @@ impl Context {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn tar(self: Arc<Self>) -> (Chunks, Outcome) {
-        let (output, chunks, outcome) = Output::new();
+        let outcome = Outcome::default();
+        let (output, chunks) = Output::new(outcome.clone());
         tokio::task::spawn_blocking(move || self.send(output));
         (chunks, outcome)
     }
 
     fn send(&self, output: Output) {
-        let mut packer =
-            Packer { epoch: self.source_date_epoch, links: Links::default(), warnings: Vec::new(), output };
-        let stop = packer.pack(self).break_value();
-        packer.output.close(packer.warnings, stop.and_then(|stop| stop.0));
+        let mut packer = Packer { tree: &self.tree, links: Links::default(), files: 0, warnings: Vec::new(), output };
+        let error = packer.pack(self).break_value().and_then(|stop| stop.0);
+        let failure = error.as_ref().map(ToString::to_string);
+        let Packer { files, warnings, output, .. } = packer;
+        let bytes = output.sent();
+        output.close(Sent { files, bytes, warnings, error }, failure);
     }
 
     /// What of the tree is in the tar.
     pub(super) fn sent(&self) -> Selection {
-        let mut selection = self.selection.clone();
+        let mut selection = self.tree.selection.clone();
         selection.required.clone_from(&self.placement.required);
         if self.placement.replaces_ignore {
             selection.barred.push(IGNORE.as_bytes().to_vec());
@@ -61,19 +64,20 @@ impl Context {
     }
 }
 
-struct Packer {
-    epoch: Option<u64>,
+struct Packer<'a> {
+    tree: &'a Tree,
     links: Links,
+    files: u64,
     warnings: Vec<Warning>,
     output: Output,
 }
 
-impl Packer {
+impl Packer<'_> {
     fn pack(&mut self, context: &Context) -> ControlFlow<Stop> {
         for extra in &context.placement.extras {
             self.extra(extra)?;
         }
-        walk(&context.root, &context.sent(), |finding| match finding {
+        walk(&context.tree.root, &context.sent(), |finding| match finding {
             Finding::Entry(entry) => self.entry(entry),
             Finding::Warning(warning) => {
                 self.warnings.push(warning);
@@ -86,14 +90,14 @@ impl Packer {
 
     fn extra(&mut self, extra: &Extra) -> ControlFlow<Stop> {
         let size = extra.content.len() as u64;
-        let (path, mode, mtime) = (extra.path.as_bytes(), extra.mode, self.time(extra.mtime));
+        let (path, mode, mtime) = (extra.path.as_bytes(), extra.mode, self.tree.time(extra.mtime));
         self.header(&Member { kind: EntryType::Regular, path, link: b"", mode, mtime, size, capability: None })?;
         self.output.write(&extra.content)?;
         self.output.zeros(padding(size))
     }
 
     fn entry(&mut self, entry: Entry<'_>) -> ControlFlow<Stop> {
-        let mtime = self.time(entry.stat.st_mtime);
+        let mtime = self.tree.time(entry.stat.st_mtime);
         let mode = entry.stat.st_mode & 0o7777;
         let plain =
             Member { kind: EntryType::Regular, path: entry.path, link: b"", mode, mtime, size: 0, capability: None };
@@ -103,7 +107,7 @@ impl Packer {
             return self.header(&Member { kind: EntryType::Link, link: &first, ..plain });
         }
         match entry.node {
-            Node::Folder { implied } => {
+            Node::Folder { implied, .. } => {
                 let mode = if implied { IMPLIED_MODE } else { mode };
                 self.header(&Member { kind: EntryType::Directory, mode, ..plain })
             }
@@ -115,7 +119,9 @@ impl Packer {
                 let capability = capability(&file);
                 let size = size(entry.stat);
                 self.header(&Member { size, capability: capability.as_deref(), ..plain })?;
-                self.content(entry.path, &file, size)
+                self.content(entry.path, &file, size)?;
+                self.files += 1;
+                ControlFlow::Continue(())
             }
         }
     }
@@ -150,36 +156,10 @@ impl Packer {
         }
         self.output.zeros(padding(size))
     }
-
-    fn time(&self, mtime: i64) -> i64 {
-        self.epoch.and_then(|epoch| i64::try_from(epoch).ok()).map_or(mtime, |epoch| mtime.min(epoch))
-    }
 }
 
-fn size(stat: &Stat) -> u64 {
+pub(crate) fn size(stat: &Stat) -> u64 {
     u64::try_from(stat.st_size).unwrap_or_default()
-}
-
-/// The first paths of files that have several.
-#[derive(Debug, Default)]
-pub(super) struct Links {
-    first: HashMap<(u64, u64), Vec<u8>>,
-}
-
-impl Links {
-    /// The path under which the same file was met before, if it was.
-    pub(super) fn earlier(&mut self, entry: &Entry<'_>) -> Option<&[u8]> {
-        if entry.stat.st_nlink < 2 || matches!(entry.node, Node::Folder { .. }) {
-            return None;
-        }
-        match self.first.entry((entry.stat.st_dev, entry.stat.st_ino)) {
-            hash_map::Entry::Occupied(first) => Some(first.into_mut()),
-            hash_map::Entry::Vacant(place) => {
-                place.insert(entry.path.to_vec());
-                None
-            }
-        }
-    }
 }
 
 /// The file capabilities, as docker sends them: without the user namespace that the third revision names, which means

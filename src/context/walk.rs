@@ -3,18 +3,20 @@
 //! Folders are opened one below the other and never by path, so that nothing leads out of the context, not even a folder
 //! that becomes a symlink meanwhile. Held in memory are the names of the folders on the way to the current entry.
 //!
-//! An excluded folder is entered only when an exception could lie in it, and appears only when something in it is kept.
+//! A folder that stays behind is entered only when something to keep could lie in it, and appears only when there is.
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
 
 use super::error::{Error, owned};
+use super::filter::{Asked, Filter};
 use super::ignore::{Ignore, Verdict};
 use super::warning::Warning;
 
@@ -40,23 +42,34 @@ impl Selection {
     }
 }
 
+/// How someone sees the tree.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct View<'a> {
+    /// The path at which the tree's folder appears; empty for the root itself.
+    pub at: &'a [u8],
+    /// What is asked for, by paths as they appear.
+    pub filter: Option<&'a Filter>,
+}
+
 /// One file or folder that is sent.
 #[derive(Debug)]
 pub struct Entry<'a> {
-    /// Relative to the context.
+    /// As it appears in the view.
     pub path: &'a [u8],
     /// Its metadata; of a file that of the open one.
     pub stat: &'a Stat,
     /// What it is.
-    pub node: Node,
+    pub node: Node<'a>,
 }
 
 /// What an entry is.
 #[derive(Debug)]
-pub enum Node {
+pub enum Node<'a> {
     /// A folder.
     Folder {
-        /// The folder itself is excluded and only appears because something in it is kept.
+        /// The open one.
+        folder: BorrowedFd<'a>,
+        /// The folder itself stays behind and only appears because something in it is kept.
         implied: bool,
     },
     /// A regular file, open for reading.
@@ -78,33 +91,64 @@ pub enum Finding<'a> {
     Problem(Error),
 }
 
+/// What both sets of rules say of a folder or file.
+#[derive(Clone, Default)]
+struct Judgement {
+    own: Verdict,
+    asked: Asked,
+}
+
 /// A folder being walked.
 struct Level {
     folder: OwnedFd,
     names: std::vec::IntoIter<(CString, FileType)>,
-    verdict: Verdict,
+    judgement: Judgement,
     /// The length of its path.
     length: usize,
-    /// Its metadata while it is an excluded folder that has not appeared yet.
+    /// Its metadata while it is a folder that stays behind and has not appeared yet.
     unseen: Option<Stat>,
 }
 
 struct Walk<'a, V> {
     selection: &'a Selection,
+    filter: Option<&'a Filter>,
     visit: V,
     levels: Vec<Level>,
     path: Vec<u8>,
+    /// Where in the path that part begins which is relative to the tree.
+    inside: usize,
     /// For the kernel's lists of names.
     buffer: Vec<u8>,
 }
 
 /// Walks a folder and shows the visitor all that is selected, until it breaks.
 pub fn walk<B>(root: &Path, selection: &Selection, visit: impl FnMut(Finding<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
-    let buffer = Vec::with_capacity(32 * 1024);
-    let mut walk = Walk { selection, visit, levels: Vec::new(), path: Vec::new(), buffer };
+    view(root, selection, View::default(), visit)
+}
+
+/// Walks a folder and shows the visitor all that is selected and asked for, until it breaks.
+pub fn view<B>(
+    root: &Path,
+    selection: &Selection,
+    view: View<'_>,
+    visit: impl FnMut(Finding<'_>) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let asked = match view.filter {
+        Some(filter) if !view.at.is_empty() => {
+            let asked = filter.judge_whole(view.at);
+            if !filter.keeps(&asked) && !filter.may_keep_below(view.at, &asked) {
+                return ControlFlow::Continue(());
+            }
+            asked
+        }
+        _ => Asked::default(),
+    };
+    let inside = if view.at.is_empty() { 0 } else { view.at.len() + 1 };
+    let (path, buffer) = (view.at.to_vec(), Vec::with_capacity(32 * 1024));
+    let mut walk = Walk { selection, filter: view.filter, visit, levels: Vec::new(), path, inside, buffer };
     match rustix::fs::openat(CWD, root, FOLDER, Mode::empty()) {
-        Ok(folder) => walk.enter(folder, Verdict::default(), None)?,
-        Err(errno) => (walk.visit)(Finding::Problem(Error::Denied { path: root.into(), source: errno.into() }))?,
+        Ok(folder) => walk.enter(folder, Judgement { own: Verdict::default(), asked }, None)?,
+        Err(errno) => (walk.visit)(Finding::Problem(problem(root.as_os_str().as_bytes(), errno)))?,
     }
     while let Some(level) = walk.levels.last_mut() {
         walk.path.truncate(level.length);
@@ -116,9 +160,10 @@ pub fn walk<B>(root: &Path, selection: &Selection, visit: impl FnMut(Finding<'_>
     ControlFlow::Continue(())
 }
 
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+pub(crate) const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// Not to wait for the other end, should the file be a named pipe by now.
-const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+pub(crate) const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl<B, V: FnMut(Finding<'_>) -> ControlFlow<B>> Walk<'_, V> {
     fn step(&mut self, name: &CStr, listed: FileType) -> ControlFlow<B> {
@@ -126,12 +171,16 @@ impl<B, V: FnMut(Finding<'_>) -> ControlFlow<B>> Walk<'_, V> {
             self.path.push(b'/');
         }
         self.path.extend_from_slice(name.to_bytes());
-        if self.selection.barred.contains(&self.path) {
+        let own_path = &self.path[self.inside..];
+        if self.selection.barred.iter().any(|barred| barred == own_path) {
             return ControlFlow::Continue(());
         }
         let Some(level) = self.levels.last() else { return ControlFlow::Continue(()) };
-        let verdict = self.selection.ignore.judge(&self.path, &level.verdict);
-        let excluded = verdict.is_excluded() && self.selection.required.as_ref() != Some(&self.path);
+        let own = self.selection.ignore.judge(own_path, &level.judgement.own);
+        let asked = self.filter.map(|filter| filter.judge(&self.path, &level.judgement.asked)).unwrap_or_default();
+        let excluded = (own.is_excluded() && self.selection.required.as_deref() != Some(own_path))
+            || self.filter.is_some_and(|filter| !filter.keeps(&asked));
+        let judgement = Judgement { own, asked };
         let parent = level.folder.as_fd();
         // Some file systems do not tell kinds in their lists.
         let kind = match listed {
@@ -144,7 +193,7 @@ impl<B, V: FnMut(Finding<'_>) -> ControlFlow<B>> Walk<'_, V> {
         };
         if excluded {
             return if kind == FileType::Directory {
-                self.step_excluded(name, verdict)
+                self.step_excluded(name, judgement)
             } else {
                 ControlFlow::Continue(())
             };
@@ -152,8 +201,8 @@ impl<B, V: FnMut(Finding<'_>) -> ControlFlow<B>> Walk<'_, V> {
         match kind {
             FileType::Directory => match open(parent, name, FOLDER) {
                 Ok((folder, stat)) => {
-                    self.entry(&stat, Node::Folder { implied: false })?;
-                    self.enter(folder, verdict, None)
+                    self.entry(&stat, Node::Folder { folder: folder.as_fd(), implied: false })?;
+                    self.enter(folder, judgement, None)
                 }
                 Err(errno) => self.problem(errno),
             },
@@ -175,73 +224,78 @@ impl<B, V: FnMut(Finding<'_>) -> ControlFlow<B>> Walk<'_, V> {
                 Ok(stat) => self.entry(&stat, Node::Fifo),
                 Err(errno) => self.problem(errno),
             },
-            FileType::Socket => (self.visit)(Finding::Warning(Warning::Socket(owned(&self.path)))),
+            FileType::Socket => (self.visit)(Finding::Warning(Warning::Socket(owned(&self.path[self.inside..])))),
             FileType::CharacterDevice | FileType::BlockDevice | FileType::Unknown => {
-                (self.visit)(Finding::Problem(Error::Device { path: owned(&self.path) }))
+                (self.visit)(Finding::Problem(Error::Device { path: owned(&self.path[self.inside..]) }))
             }
         }
     }
 
-    /// Enters an excluded folder if there may be something to keep in it.
-    fn step_excluded(&mut self, name: &CStr, verdict: Verdict) -> ControlFlow<B> {
+    /// Enters a folder that stays behind if there may be something to keep in it.
+    fn step_excluded(&mut self, name: &CStr, judgement: Judgement) -> ControlFlow<B> {
         let Some(level) = self.levels.last() else { return ControlFlow::Continue(()) };
-        if !self.selection.ignore.may_hold_exceptions_below(&self.path, &verdict) {
+        let Judgement { own, asked } = &judgement;
+        let ignore = &self.selection.ignore;
+        let selected = !own.is_excluded() || ignore.may_change_below(&self.path[self.inside..], own);
+        let wanted = self.filter.is_none_or(|filter| filter.may_keep_below(&self.path, asked));
+        if !(selected && wanted) {
             return ControlFlow::Continue(());
         }
         match open(level.folder.as_fd(), name, FOLDER) {
-            Ok((folder, stat)) => self.enter(folder, verdict, Some(stat)),
+            Ok((folder, stat)) => self.enter(folder, judgement, Some(stat)),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => ControlFlow::Continue(()),
-            Err(_) => (self.visit)(Finding::Warning(Warning::Unsearchable(owned(&self.path)))),
+            Err(_) => (self.visit)(Finding::Warning(Warning::Unsearchable(owned(&self.path[self.inside..])))),
         }
     }
 
     /// Reads the names in the folder at the current path.
-    fn enter(&mut self, folder: OwnedFd, verdict: Verdict, unseen: Option<Stat>) -> ControlFlow<B> {
+    fn enter(&mut self, folder: OwnedFd, judgement: Judgement, unseen: Option<Stat>) -> ControlFlow<B> {
         match names(folder.as_fd(), &mut self.buffer) {
             Ok(names) => {
                 let length = self.path.len();
-                self.levels.push(Level { folder, names: names.into_iter(), verdict, length, unseen });
+                self.levels.push(Level { folder, names: names.into_iter(), judgement, length, unseen });
                 ControlFlow::Continue(())
             }
             Err(errno) => self.problem(errno),
         }
     }
 
-    /// Shows an entry, and before it the excluded folders that it lies in.
-    fn entry(&mut self, stat: &Stat, node: Node) -> ControlFlow<B> {
+    /// Shows an entry, and before it the unseen folders that it lies in.
+    fn entry(&mut self, stat: &Stat, node: Node<'_>) -> ControlFlow<B> {
         for level in &mut self.levels {
             if let Some(stat) = level.unseen.take() {
                 let path = &self.path[..level.length];
-                (self.visit)(Finding::Entry(Entry { path, stat: &stat, node: Node::Folder { implied: true } }))?;
+                let node = Node::Folder { folder: level.folder.as_fd(), implied: true };
+                (self.visit)(Finding::Entry(Entry { path, stat: &stat, node }))?;
             }
         }
         (self.visit)(Finding::Entry(Entry { path: &self.path, stat, node }))
     }
 
     fn problem(&mut self, errno: Errno) -> ControlFlow<B> {
-        (self.visit)(Finding::Problem(problem(&self.path, errno)))
+        (self.visit)(Finding::Problem(problem(&self.path[self.inside..], errno)))
     }
 }
 
 /// The failure to open or read something that was in its folder's list.
-pub(super) fn problem(path: &[u8], errno: Errno) -> Error {
+pub(crate) fn problem(path: &[u8], errno: Errno) -> Error {
     match errno {
         Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Error::Vanished { path: owned(path) },
         errno => Error::Unreadable { path: owned(path), source: io::Error::from(errno) },
     }
 }
 
-fn open(parent: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<(OwnedFd, Stat), Errno> {
+pub(crate) fn open(parent: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<(OwnedFd, Stat), Errno> {
     let opened = rustix::fs::openat(parent, name, flags, Mode::empty())?;
     let stat = rustix::fs::fstat(&opened)?;
     Ok((opened, stat))
 }
 
-fn stat(parent: BorrowedFd<'_>, name: &CStr) -> Result<Stat, Errno> {
+pub(crate) fn stat(parent: BorrowedFd<'_>, name: &CStr) -> Result<Stat, Errno> {
     rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-fn names(folder: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<Vec<(CString, FileType)>, Errno> {
+pub(crate) fn names(folder: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<Vec<(CString, FileType)>, Errno> {
     let mut names = Vec::new();
     let mut list = RawDir::new(folder, buffer.spare_capacity_mut());
     while let Some(entry) = list.next() {

@@ -15,6 +15,9 @@ pub enum Warning {
     Git,
     /// An excluded folder cannot be read, so an exception in it would go unnoticed.
     Unsearchable(PathBuf),
+    /// A name, or where a symlink leads, is not UTF-8. Older engines take it from a session, newer ones end the build with
+    /// an error that does not say which one it is.
+    NotUtf8(PathBuf),
     /// A file got longer while it was sent; what was there at first was sent.
     Grown(PathBuf),
 }
@@ -31,6 +34,7 @@ impl Warning {
             Self::Unsearchable(path) => {
                 format!("make `{}` readable if a `!` line of the ignore file means something in it", shown(path))
             }
+            Self::NotUtf8(path) => format!("rename `{}`, or add it to `.dockerignore`", shown(path)),
             Self::Grown(_) => "let nothing else write to the context while the pipe runs".to_owned(),
         })
     }
@@ -42,6 +46,9 @@ impl fmt::Display for Warning {
             Self::Socket(path) => write!(f, "`{}` in the context is a socket and was left out", shown(path)),
             Self::Git => write!(f, "the context holds `.git`"),
             Self::Unsearchable(path) => write!(f, "the excluded folder `{}` cannot be read", shown(path)),
+            Self::NotUtf8(path) => {
+                write!(f, "the name or target of `{}` is not UTF-8, which not every engine takes", shown(path))
+            }
             Self::Grown(path) => write!(f, "`{}` grew while it was sent; its first bytes were sent", shown(path)),
         }
     }

@@ -142,10 +142,8 @@ impl Dockerfile {
         let values = Variables::of_platform(os, architecture);
         let args = self.classic_instructions(target).filter(|instruction| instruction.command.keyword == "ARG");
         let words: Vec<String> = args.flat_map(Instruction::words).map(|word| word.text).collect();
-        let declared = |name: &str| {
-            words.iter().any(|word| word.split_once('=').map_or(word.as_str(), |(declared, _)| declared) == name)
-        };
-        let declared = AUTOMATIC.into_iter().filter(|name| declared(name));
+        // One with a default keeps it.
+        let declared = AUTOMATIC.into_iter().filter(|name| words.iter().any(|word| word == name));
         declared.filter_map(|name| Some((name.to_owned(), values.get(name)?.to_owned()))).collect()
     }
 

@@ -115,6 +115,15 @@ impl Dockerfile {
         globals
     }
 
+    /// The name of the stage that a target means by its number, which the classic builder takes and BuildKit does not
+    /// (buildkit `dockerfile2llb.findStateByName`).
+    #[must_use]
+    pub fn target_by_number(&self, target: &str) -> Option<&str> {
+        let number: usize = target.parse().ok()?;
+        let is_name = Names::of(&self.stages).find(target).is_some();
+        self.stages.get(number).filter(|_| !is_name)?.name.as_deref()
+    }
+
     /// Which stages BuildKit builds for a target: that and all it needs. More than that where it cannot be known.
     #[must_use]
     pub fn reachable(&self, target: Option<&str>, variables: &Variables) -> Vec<bool> {
@@ -199,6 +208,13 @@ mod tests {
         assert_eq!(parsed.bases(&variables), bases);
         let given = variables.with([("BASE".to_owned(), "x/".to_owned())]);
         assert_eq!(parsed.bases(&given).first(), Some(&Base::Image("x/box:1".into())));
+    }
+
+    #[test]
+    fn a_target_by_number_is_the_stage_of_that_number() {
+        let parsed = Dockerfile::parse(b"FROM a AS one\nFROM b\nFROM c AS 0\nFROM d AS Four\n");
+        let names = ["0", "1", "2", "3", "4", "one", "-1"].map(|target| parsed.target_by_number(target));
+        assert_eq!(names, [None, None, Some("0"), Some("four"), None, None, None]);
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Dockerfile {
     /// Counted are `FROM` of an image, and `RUN`, `COPY`, `ADD` and `WORKDIR`. A `WORKDIR` that comes to `/` is in the total
     /// and makes no step. What a base brings by `ONBUILD` takes numbers too, on newer engines also in the total.
     #[must_use]
-    pub fn line_of(&self, step: &Step, variables: &Variables) -> Option<usize> {
+    pub(super) fn line_of(&self, step: &Step, variables: &Variables, words: impl Fn(&str) -> String) -> Option<usize> {
         let number = self.stage_of(step)?;
         let stage = self.stages.get(number)?;
         let base = self.bases(variables).into_iter().nth(number)?;
@@ -68,7 +68,7 @@ impl Dockerfile {
         };
         let found = from.into_iter().chain(body().filter(is_step)).nth(step.number.checked_sub(1)?)?;
         let total = from.into_iter().count() + body().count();
-        (step.total == total && found.agrees(step, self.directives.escape)).then_some(found.line)
+        (step.total == total && found.agrees(step, self.directives.escape, words)).then_some(found.line)
     }
 
     fn stage_of(&self, step: &Step) -> Option<usize> {
@@ -102,12 +102,12 @@ fn is_root(folder: &mut Option<String>, path: &str) -> bool {
 
 impl Instruction {
     /// Whether a step can be this instruction. Its words are the same where the engine changes none of them.
-    fn agrees(&self, step: &Step, escape: u8) -> bool {
+    fn agrees(&self, step: &Step, escape: u8, words: impl Fn(&str) -> String) -> bool {
         let keyword = self.command.keyword.as_str();
         let quotes = if keyword == "RUN" { "" } else { "\"'" };
         let changes = |byte: &u8| *byte == b'$' || *byte == escape || quotes.as_bytes().contains(byte);
         let unchanged = keyword != "FROM" && !self.has_here_document() && !self.text.iter().any(changes);
-        let text = String::from_utf8_lossy(&self.text);
+        let text = words(&String::from_utf8_lossy(&self.text));
         keyword == step.keyword
             && (!unchanged || text.split_whitespace().skip(1).eq(step.text.split_whitespace().skip(1)))
     }
@@ -124,7 +124,7 @@ mod tests {
 
     fn line(vertex: &str) -> Option<usize> {
         let step = Step::of_vertex(vertex)?;
-        Dockerfile::parse(TEXT.as_bytes()).line_of(&step, &Variables::default())
+        Dockerfile::parse(TEXT.as_bytes()).line_of(&step, &Variables::default(), str::to_owned)
     }
 
     #[test]
@@ -166,7 +166,11 @@ mod tests {
             ("[stage-1 2/2] WORKDIR y", None),
             ("[stage-1 3/3] RUN echo 'a  b'   && true", None),
         ] {
-            assert_eq!(parsed.line_of(&Step::of_vertex(vertex).unwrap(), &Variables::default()), expected, "{vertex}");
+            assert_eq!(
+                parsed.line_of(&Step::of_vertex(vertex).unwrap(), &Variables::default(), str::to_owned),
+                expected,
+                "{vertex}"
+            );
         }
     }
 

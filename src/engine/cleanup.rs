@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use bollard::query_parameters::{RemoveContainerOptions, RemoveImageOptions, TagImageOptions};
-use tokio::time::{Instant, sleep};
+use hyper::Method;
+use tokio::time::{Instant, sleep, timeout};
 
+use super::connect::empty;
 use super::trace::{Listed, Made, Trace};
-use super::{Engine, Error};
+use super::{Engine, Error, ImageId, query};
 
 /// How long the engine may take to end a cancelled build, and then to take away its own containers.
 const OWN_CLEANUP: Duration = Duration::from_secs(5);
@@ -24,6 +26,7 @@ impl Engine {
     ///
     /// The engine does not list its images or containers.
     pub async fn forget(&self, trace: &Trace) -> Result<(), Error> {
+        self.cancel(trace).await;
         trace.settled(OWN_CLEANUP).await;
         self.forget_containers(trace).await?;
         let made = trace.made();
@@ -31,6 +34,26 @@ impl Engine {
             self.restore_name(trace, name).await;
         }
         self.forget_images(trace).await
+    }
+
+    /// Removes an image that this run made and another one of this run has replaced. One that cannot be removed stays.
+    pub async fn discard(&self, trace: &Trace, image: &ImageId) {
+        if trace.before.images.contains(image.as_str()) {
+            return;
+        }
+        let options = RemoveImageOptions { force: false, noprune: true, ..RemoveImageOptions::default() };
+        self.log_failure(image.as_str(), self.docker.remove_image(image.as_str(), Some(options), None).await);
+    }
+
+    /// Ends a build of BuildKit by its name too: a proxy on the way may not pass it on that the build's connection was closed.
+    pub(super) async fn cancel(&self, trace: &Trace) {
+        let Some(build) = trace.take_begun() else { return };
+        let asked = self.ask("POST /build/cancel", empty(Method::POST, &query::of_cancel(&build)));
+        let Ok(asked) = timeout(OWN_CLEANUP, asked).await else { return };
+        if let Err(error) = asked.map_err(|error| error.to_string()).and_then(|answer| answer.map_err(|(_, text)| text))
+        {
+            tracing::debug!("POST /build/cancel: {error}");
+        }
     }
 
     async fn forget_containers(&self, trace: &Trace) -> Result<(), Error> {
@@ -123,7 +146,6 @@ fn is_ours(image: &Listed, all: &[Listed], trace: &Trace, made: &Made) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ImageId;
 
     fn image(letter: &str, parent: &str, names: &[&str]) -> Listed {
         let id = |letter: &str| if letter.is_empty() { String::new() } else { format!("sha256:{}", letter.repeat(64)) };

@@ -17,7 +17,7 @@ use crate::config::EngineAddress;
 use crate::error::words;
 
 /// How long the engine may take to say who it is.
-const FIRST_ANSWER: Duration = Duration::from_secs(10);
+pub(super) const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// How long it may take for calls that do little, in seconds: it may be busy with other builds.
 const SHORT_CALL: u64 = 120;

@@ -4,9 +4,14 @@
 //! texts of its own and of the registry. Each list says where its words come from; the tests hold what real engines said:
 //! 20.10.24, 26.1.5, 28.5.2 and 28.5.2 with the containerd image store ("28c").
 
-use super::{BuildError, Error, PushError};
+mod buildkit;
+mod source;
+
+use super::{BuildError, Error, PushError, StepName};
 use crate::progress::classic::Step;
 use crate::progress::sanitize::one_line;
+pub use buildkit::CacheState;
+pub(super) use buildkit::of_buildkit;
 
 /// moby `pkg/authorization/authz.go`: `authorization denied by plugin <name>: <message>`; Bitbucket's is `pipelines`.
 pub(super) fn of_plugin(call: &str, message: &str) -> Option<Error> {
@@ -28,7 +33,7 @@ pub(super) fn is_version_refused(message: &str) -> bool {
 pub(super) fn of_build(message: &str, code: Option<i64>, step: Option<&Step>) -> BuildError {
     let reason = one_line(message);
     if let (Some(exit_code), Some(step)) = (code, step) {
-        return BuildError::Step { step: step.clone(), exit_code };
+        return BuildError::Step { step: step.into(), exit_code };
     }
     if let Some(what) = buildkit_only(&reason, step) {
         return BuildError::NeedsBuildKit { what };
@@ -55,8 +60,10 @@ pub(super) fn of_build(message: &str, code: Option<i64>, step: Option<&Step>) ->
     }
     match (missing_network(&reason), step) {
         (Some(network), _) => BuildError::NetworkMissing { network },
-        (None, Some(step)) if is_missing_source(&reason) => BuildError::SourceMissing { step: step.clone(), reason },
-        (None, Some(step)) => BuildError::StepBroken { step: step.clone(), reason },
+        (None, Some(step)) if is_missing_source(&reason) => {
+            BuildError::SourceMissing { step: step.into(), reason, from: None }
+        }
+        (None, Some(step)) => BuildError::StepBroken { step: step.into(), reason },
         (None, None) => BuildError::Other { reason },
     }
 }
@@ -64,10 +71,8 @@ pub(super) fn of_build(message: &str, code: Option<i64>, step: Option<&Step>) ->
 /// moby `builder/dockerfile/dispatchers.go` (`the --mount option requires BuildKit`), buildkit parser (`Unknown flag: link`
 /// in 20.10, `unknown flag: exclude` since 23.0).
 fn buildkit_only(reason: &str, step: Option<&Step>) -> Option<String> {
-    let instruction = || {
-        step.map(|step| format!(" (step {} of {}: `{}`)", step.number, step.total, step.instruction))
-            .unwrap_or_default()
-    };
+    let instruction =
+        || step.map(|step| format!(" ({}: `{}`)", StepName::from(step), step.instruction)).unwrap_or_default();
     if reason.starts_with("failed to parse platform : \"\" is an invalid ") {
         return Some(format!("a `--platform` of an automatic variable, which is empty here{}", instruction()));
     }
@@ -75,7 +80,7 @@ fn buildkit_only(reason: &str, step: Option<&Step>) -> Option<String> {
         return Some(format!("{what}{}", instruction()));
     }
     let flag = reason.split_once("Unknown flag: ").or_else(|| reason.split_once("unknown flag: "))?.1;
-    let flag = flag.split_whitespace().next()?;
+    let flag = flag.split_whitespace().next()?.trim_start_matches("--");
     [
         "mount",
         "network",
@@ -121,6 +126,12 @@ fn is_missing_source(reason: &str) -> bool {
         )
 }
 
+/// buildkit `cache/contenthash`, `solver/llbsolver/file`: a source of `COPY` or `ADD` that is not there.
+fn is_missing_source_path(reason: &str) -> bool {
+    any(reason, &["failed to compute cache key: ", "failed to calculate checksum of ref "])
+        && any(reason, &["not found", "no such file or directory"])
+}
+
 /// The image that the step wanted from a registry: that of `FROM`, or of `COPY --from` (`invalid from flag value X: …`).
 fn base_image(step: Option<&Step>, reason: &str) -> Option<String> {
     if let Some(rest) = reason.strip_prefix("invalid from flag value ") {
@@ -134,7 +145,7 @@ fn base_image(step: Option<&Step>, reason: &str) -> Option<String> {
 fn of_base(image: String, reason: String) -> BuildError {
     if is_throttled(&reason) {
         BuildError::BaseRateLimited { image, reason }
-    } else if any(&reason, &["specified platform", "no matching manifest for "]) {
+    } else if any(&reason, &["specified platform", "no matching manifest for ", "no match for platform in manifest"]) {
         BuildError::BasePlatform { image, reason }
     } else if reason.contains("invalid reference format") {
         BuildError::BaseName { image, reason }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::config::{Build, EngineAddress};
 
 /// A build of which nothing special is asked.
-pub(super) fn plain() -> Build {
+pub(crate) fn plain() -> Build {
     Build {
         context: PathBuf::from("."),
         dockerfile: None,
@@ -24,6 +24,8 @@ pub(super) fn plain() -> Build {
         add_hosts: Vec::new(),
         shm_size: None,
         ulimits: Vec::new(),
+        secrets: Vec::new(),
+        contexts: Vec::new(),
         source_date_epoch: None,
     }
 }

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use super::Error;
 use super::transport::{Answer, Transport};
 
-/// The longest line that is read: the engine words step output in chunks of 32 KiB, at most six times that in JSON. A longer
-/// one is skipped, so that memory stays bounded whoever writes it.
-const LONGEST: usize = 1 << 20;
+/// The longest line that is read: the classic builder words step output in chunks of 32 KiB; BuildKit puts into one message what all
+/// steps printed since the last, each at most 200 KiB a second, and the engine makes base64 of it. A longer line is skipped,
+/// so that memory stays bounded whoever writes it.
+const LONGEST: usize = 8 << 20;
 
 /// The most of an error's body that is read.
 const LONGEST_ERROR: usize = 64 << 10;

@@ -4,13 +4,45 @@ use form_urlencoded::Serializer;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
+use super::BuildkitRequest;
 use crate::config::Build;
+use crate::session::Id;
 
-/// The path with its query. `platform` is never said: Bitbucket's plugin forbids it, and the engine's own is meant. Nor are
+/// The path with its query for the classic builder.
+pub(super) fn of_classic(dockerfile: &str, options: &Build) -> String {
+    let mut query = new();
+    query.extend_pairs([("version", "1"), ("rm", "1"), ("forcerm", "1")]);
+    with_options(&mut query, dockerfile, options);
+    query.finish()
+}
+
+/// The path with its query for BuildKit, which takes its files from a session.
+pub(super) fn of_buildkit(request: &BuildkitRequest<'_>) -> String {
+    let mut query = new();
+    query.extend_pairs([("version", "2"), ("remote", "client-session"), ("rm", "1")]);
+    query.extend_pairs([("session", request.session.as_str()), ("buildid", request.build.as_str())]);
+    with_options(&mut query, request.dockerfile, request.options);
+    if !request.cache_from.is_empty() {
+        query.append_pair("cachefrom", &json!(request.cache_from).to_string());
+    }
+    query.finish()
+}
+
+/// The path that ends a build of BuildKit.
+pub(super) fn of_cancel(build: &Id) -> String {
+    format!("/build/cancel?id={}", build.as_str())
+}
+
+type Query = Serializer<'static, String>;
+
+fn new() -> Query {
+    Serializer::for_suffix("/build?".to_owned(), "/build?".len())
+}
+
+/// What both builders take. `platform` is never said: Bitbucket's plugin forbids it, and the engine's own is meant. Nor are
 /// tags: they are put on once the whole build has ended well.
-pub(super) fn of_build(dockerfile: &str, options: &Build) -> String {
-    let mut query = Serializer::for_suffix("/build?".to_owned(), "/build?".len());
-    let query = query.extend_pairs([("version", "1"), ("rm", "1"), ("forcerm", "1"), ("dockerfile", dockerfile)]);
+fn with_options(query: &mut Query, dockerfile: &str, options: &Build) {
+    query.append_pair("dockerfile", dockerfile);
     if let Some(target) = &options.target {
         query.append_pair("target", target);
     }
@@ -45,7 +77,6 @@ pub(super) fn of_build(dockerfile: &str, options: &Build) -> String {
             options.ulimits.iter().map(|limit| json!({ "Name": limit.name, "Soft": limit.soft, "Hard": limit.hard }));
         query.append_pair("ulimits", &limits.collect::<Value>().to_string());
     }
-    query.finish()
 }
 
 fn object(pairs: impl Iterator<Item = (String, Value)>) -> String {
@@ -60,7 +91,10 @@ mod tests {
 
     #[test]
     fn what_was_not_asked_for_is_not_said() {
-        assert_eq!(of_build("a b/Dockerfile", &plain()), "/build?version=1&rm=1&forcerm=1&dockerfile=a+b%2FDockerfile");
+        assert_eq!(
+            of_classic("a b/Dockerfile", &plain()),
+            "/build?version=1&rm=1&forcerm=1&dockerfile=a+b%2FDockerfile"
+        );
     }
 
     #[test]
@@ -77,7 +111,7 @@ mod tests {
             ulimits: vec![Ulimit { name: "nofile".to_owned(), soft: 100, hard: -1 }],
             ..plain()
         };
-        let path = of_build("Dockerfile", &build);
+        let path = of_classic("Dockerfile", &build);
         let pairs: Vec<_> =
             form_urlencoded::parse(path.trim_start_matches("/build?").as_bytes()).into_owned().skip(4).collect();
         let expected = [

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::lines::{Line, LineStream};
 use super::{Engine, Error, ImageId};
 use crate::progress::classic::{Chunk, sort};
+use crate::session::Id;
 
 /// What was in the engine before, and what this run has put there since.
 ///
@@ -20,6 +21,8 @@ pub struct Trace {
     made: Arc<Mutex<Made>>,
     /// Reads what the engine still says after the build was cancelled.
     tail: Mutex<Option<JoinHandle<()>>>,
+    /// The build of BuildKit that was begun.
+    begun: Mutex<Option<Id>>,
 }
 
 /// Where what the stream tells of is noted.
@@ -54,7 +57,7 @@ pub(super) struct Made {
 
 impl Trace {
     fn new(before: Before) -> Self {
-        Self { before, made: Arc::default(), tail: Mutex::default() }
+        Self { before, made: Arc::default(), tail: Mutex::default(), begun: Mutex::default() }
     }
 
     /// Of an engine that was empty.
@@ -71,6 +74,16 @@ impl Trace {
     /// Notes a name that was put on an image.
     pub(super) fn named(&self, name: &str) {
         lock(&self.made).names.push(name.to_owned());
+    }
+
+    /// Notes that a build of BuildKit begins.
+    pub(super) fn begins(&self, build: Id) {
+        *lock(&self.begun) = Some(build);
+    }
+
+    /// The build of BuildKit that was begun, once.
+    pub(super) fn take_begun(&self) -> Option<Id> {
+        lock(&self.begun).take()
     }
 
     /// Which image had the name before.
@@ -118,6 +131,11 @@ impl Notes {
         if let Some(status) = &line.status {
             self.status(status);
         }
+    }
+
+    /// Notes the image that a build by BuildKit made. Its cache is the engine's own affair.
+    pub(super) fn image(&self, image: &ImageId) {
+        lock(&self.0).images.push(image.short().to_owned());
     }
 
     fn text(&self, text: &str) {

@@ -63,7 +63,8 @@ impl Answer {
     }
 }
 
-/// Ends the connection at once when dropped, also while a request body is on its way.
+/// Ends the connection at once when dropped, also while a request body is on its way. A connection that was upgraded lives on
+/// by itself.
 #[derive(Debug)]
 struct Connection {
     task: Option<AbortHandle>,
@@ -121,7 +122,7 @@ impl Transport {
         let (wire, socket) =
             timeout(CONNECT, self.connect()).await.map_err(|_| Error::Timeout { host: self.name.clone() })??;
         let (mut sender, wire) = http1::handshake(TokioIo::new(wire)).await.map_err(|error| self.dropped(&error))?;
-        let task = tokio::spawn(wire);
+        let task = tokio::spawn(wire.with_upgrades());
         let connection = Connection { task: Some(task.abort_handle()), socket };
         let response = match sender.send_request(request).await {
             Ok(response) => response,
@@ -236,7 +237,7 @@ impl Transport {
 /// Sets what the plugin looks at, as docker CLI 20.10 does (moby `client/request.go`): a request without a body has no
 /// `application/json`, and a POST without one says that its length is 0.
 fn shape(head: &mut Parts, empty: bool, host: &HeaderValue) {
-    let kind = head.headers.get(CONTENT_TYPE).cloned().filter(|_| !empty);
+    let kind = head.headers.get(CONTENT_TYPE).cloned().filter(|kind| !empty || kind != "application/json");
     head.headers.remove(CONTENT_TYPE);
     if empty && head.method == Method::POST {
         head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
@@ -316,6 +317,7 @@ mod tests {
         let two = ["application/x-tar", "application/json"];
         assert_eq!(shaped(Method::POST, &two, false), (vec!["application/x-tar".to_owned()], None));
         assert_eq!(shaped(Method::POST, &two[1..], true), (vec!["text/plain".to_owned()], Some("0".to_owned())));
+        assert_eq!(shaped(Method::POST, &two, true), (vec![two[0].to_owned()], Some("0".to_owned())));
         assert_eq!(shaped(Method::GET, &two[1..], true), (vec![], None));
     }
 

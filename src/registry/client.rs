@@ -36,6 +36,12 @@ impl Registry {
         Self { client, base: format!("https://{}", repository.host), repository, tokens, backoff }
     }
 
+    /// The same, that tries everything once.
+    #[must_use]
+    pub fn impatient(&self) -> Self {
+        Self { backoff: self.backoff.with_max_times(0), ..self.clone() }
+    }
+
     /// The manifest that a tag names now; `None` when there is no such tag.
     ///
     /// Temporary faults are tried again, a refused token is renewed once.

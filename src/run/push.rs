@@ -9,7 +9,7 @@ use crate::engine::{ImageId, Login, PushError, Tries};
 use crate::error::{ExitCode, Explain, Failure};
 use crate::image::{Digest, Repository, Tag};
 use crate::progress::{Event, Log};
-use crate::registry::{self, Manifest};
+use crate::registry::{self, Manifest, Registry};
 
 /// Further tries of an engine's push. A graphdriver engine tries each layer five times itself, with pauses of 50 s in all
 /// (moby `distribution/xfer/upload.go`).
@@ -98,8 +98,8 @@ pub(super) async fn push(
         let tries = Tries { backoff: backoff().with_max_times(RETRIES), patience: PATIENCE };
         let pushed = ready.engine.push_with_retries(repository, tag, &login, log, tries, fresh_login).await;
         let manifest = match pushed {
-            Ok(pushed) => read_back(side, repository, tag, pushed.digest).await?,
-            Err(error) => lost_answer(side, tag, image, &error, log).await.ok_or(error)?,
+            Ok(pushed) => read_back(&ecr.registry, repository, tag, pushed.digest).await?,
+            Err(error) => lost_answer(&ecr.registry, tag, image, &error, log).await.ok_or(error)?,
         };
         log.send(Event::Note(format!("{tag}: {}", manifest.digest))).await;
         confirmed = Some(manifest);
@@ -110,11 +110,17 @@ pub(super) async fn push(
 
 /// A push that failed may have been done, with only the answer lost; a further try at an immutable tag is then refused. The
 /// registry knows: it has this image behind the tag, or not.
-async fn lost_answer(side: &PushSide, tag: &Tag, image: &ImageId, error: &PushError, log: &Log) -> Option<Manifest> {
+async fn lost_answer(
+    registry: &Registry,
+    tag: &Tag,
+    image: &ImageId,
+    error: &PushError,
+    log: &Log,
+) -> Option<Manifest> {
     if !(error.is_temporary() || matches!(error, PushError::TagImmutable { .. })) {
         return None;
     }
-    let manifest = side.registry.manifest(tag).await.ok()??;
+    let manifest = registry.manifest(tag).await.ok()??;
     if !manifest.is_of(image.as_str()) {
         return None;
     }
@@ -123,9 +129,14 @@ async fn lost_answer(side: &PushSide, tag: &Tag, image: &ImageId, error: &PushEr
 }
 
 /// What the registry has behind the tag must be what was pushed.
-async fn read_back(side: &PushSide, repository: &Repository, tag: &Tag, pushed: Digest) -> Result<Manifest, Failure> {
+async fn read_back(
+    registry: &Registry,
+    repository: &Repository,
+    tag: &Tag,
+    pushed: Digest,
+) -> Result<Manifest, Failure> {
     let (tag, repository) = (tag.clone(), repository.clone());
-    let found = match side.registry.manifest(&tag).await {
+    let found = match registry.manifest(&tag).await {
         Ok(found) => found,
         // It answered, and with what is no image: that says it all.
         Err(error @ (registry::Error::WrongDigest { .. } | registry::Error::TooLarge { .. })) => {

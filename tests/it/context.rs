@@ -1,13 +1,15 @@
 //! Dockerfiles and contexts that cannot be used, that are odd, that are large, and that change while they are sent.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::lab::{Engine, Lab, lab, output, usual};
 use crate::pipe::{Pipe, until};
+use crate::relay::{Passage, Relay, relay};
 use crate::variables::{UNPUSHED, as_nobody, verdict};
 
 /// A run that must fail before the build, for one reason.
@@ -37,7 +39,7 @@ fn unpushed(lab: &'static Lab) -> Pipe {
 /// What a command prints in the image that was built.
 fn in_image(pipe: &Pipe, command: &str) -> String {
     let image = format!("{}:main", name(pipe));
-    pipe.lab.docker(&["run", "--rm", "--network", "none", &image, "sh", "-c", command])
+    pipe.lab.run(&image, &["sh", "-c", command])
 }
 
 #[test]
@@ -111,8 +113,15 @@ fn a_device_file_is_refused_unless_it_is_ignored() {
         output(std::process::Command::new("mknod").arg(pipe.path("dev/null")).args(["c", "1", "3"]));
         pipe
     };
-    let pipe = device(step().dockerfile("FROM busybox:1.36\n"));
-    refused(&pipe, "`dev/null` in the context is a device file", "add `dev/null` to `.dockerignore`");
+    let (message, hint) = ("`dev/null` in the context is a device file", "add `dev/null` to `.dockerignore`");
+    let pipe = device(step().dockerfile("FROM busybox:1.36\n").var("BUILDER", "classic"));
+    refused(&pipe, message, hint);
+    // BuildKit is sent only what a step copies.
+    let warning = format!("  warning: {message}: the build fails if it copies that\n    hint: {hint}\n");
+    device(unpushed(usual()).dockerfile("FROM busybox:1.36\nCOPY Dockerfile /tree/\n")).run().exits(0).says(&warning);
+    let pipe = device(step().dockerfile("FROM busybox:1.36\nCOPY . /tree\n"));
+    let run = pipe.run().exits(2).says(&warning).reports_nothing();
+    assert_eq!(verdict(&pipe, &run), format!("✖ {message}\n  hint: {hint}\nexit code 2 after [TIME]"));
     let pipe =
         device(unpushed(usual()).dockerfile("FROM busybox:1.36\nCOPY . /tree\n").file(".dockerignore", "dev/null\n"));
     pipe.run().exits(0);
@@ -200,47 +209,16 @@ fn two_gigabytes_are_sent_in_less_than_64_mebibytes_of_memory() {
     assert!((1_000..=64 * 1024).contains(&peak), "{peak} KiB");
 }
 
-/// Stands between the pipe and the lab's engine, and does something once when so many bytes have gone to the engine: in the
-/// middle of a context.
-fn in_mid_context(pipe: Pipe, bytes: u64, act: impl FnOnce() + Send + 'static) -> Pipe {
-    let path = pipe.path("gate.sock");
-    let listener = UnixListener::bind(&path).expect("a socket");
-    let engine = pipe.lab.engine_socket();
-    std::thread::spawn(move || {
-        let mut act = Some(act);
-        for client in listener.incoming().flatten() {
-            // One after the other would not do: the pipe asks several things at once.
-            let act = act.take_if(|_| is_build(&client));
-            let engine = UnixStream::connect(&engine).expect("the engine listens");
-            std::thread::spawn(move || relay(client, engine, bytes, act));
-        }
+/// Does something once, when a mebibyte of the context has gone to the engine.
+fn in_mid_context(pipe: Pipe, builder: &str, act: impl FnOnce() + Send + 'static) -> (Pipe, Relay) {
+    // BuildKit asks for files by the session, to the classic builder they are the body.
+    let call = if builder == "buildkit" { "/session" } else { "/build?" };
+    let act = Mutex::new(Some(act));
+    let (pipe, relay) = relay(pipe, move |head| {
+        let act = if head.contains(call) { act.lock().expect("no panic").take() } else { None };
+        act.map_or(Passage::Through, |act| Passage::Until(1 << 20, Box::new(act)))
     });
-    let host = format!("unix://{}", path.display());
-    pipe.file(".dockerignore", "gate.sock\n").var("DOCKER_HOST", &host)
-}
-
-/// Looks at what comes first, and leaves it there.
-fn is_build(client: &UnixStream) -> bool {
-    let mut first = [0; 64];
-    let read = rustix::net::recv(client, &mut first[..], rustix::net::RecvFlags::PEEK).map_or(0, |(read, _)| read);
-    String::from_utf8_lossy(&first[..read]).contains("/build?")
-}
-
-fn relay(client: UnixStream, engine: UnixStream, bytes: u64, act: Option<impl FnOnce()>) {
-    let (mut from_engine, mut to_client) =
-        (engine.try_clone().expect("a handle"), client.try_clone().expect("a handle"));
-    let answers = std::thread::spawn(move || {
-        let _ = io::copy(&mut from_engine, &mut to_client);
-        let _ = to_client.shutdown(std::net::Shutdown::Both);
-    });
-    let (mut client, mut engine) = (client, engine);
-    if let Some(act) = act {
-        let _ = io::copy(&mut (&mut client).take(bytes), &mut engine);
-        act();
-    }
-    let _ = io::copy(&mut client, &mut engine);
-    let _ = engine.shutdown(std::net::Shutdown::Write);
-    let _ = answers.join();
+    (pipe.var("BUILDER", builder), relay)
 }
 
 const LARGE: u64 = 64 << 20;
@@ -254,41 +232,50 @@ fn with_large_file() -> Pipe {
 
 const LEAVE: &str = "let nothing else write to the context while the pipe runs, or add the file to `.dockerignore`";
 
+const BUILDERS: [&str; 2] = ["buildkit", "classic"];
+
 #[test]
 fn a_file_that_shrinks_while_it_is_sent_ends_the_build() {
-    let pipe = with_large_file();
-    let large = pipe.path("large");
-    let pipe = in_mid_context(pipe, 1 << 20, move || {
-        OpenOptions::new().write(true).open(large).expect("the file").set_len(9).expect("it shrinks");
-    });
-    let run = pipe.run().exits(6).reports_nothing();
-    let verdict = verdict(&pipe, &run);
-    let (message, rest) = verdict.split_once(" bytes while it was sent\n").expect("the message");
-    assert!(message.starts_with("✖ `large` shrank from 67108864 to "), "{message}");
-    assert_eq!(rest, format!("  hint: {LEAVE}\nexit code 6 after [TIME]"));
-    assert_eq!(pipe.lab.control("images", &[&pipe.repository]), "", "no tag was moved");
+    for builder in BUILDERS {
+        let pipe = with_large_file();
+        let large = pipe.path("large");
+        let (pipe, _relay) = in_mid_context(pipe, builder, move || {
+            OpenOptions::new().write(true).open(large).expect("the file").set_len(9).expect("it shrinks");
+        });
+        let run = pipe.run().exits(6).reports_nothing();
+        let verdict = verdict(&pipe, &run);
+        let (message, rest) = verdict.split_once(" bytes while it was sent\n").expect("the message");
+        assert!(message.starts_with("✖ `large` shrank from 67108864 to "), "{builder}: {message}");
+        assert_eq!(rest, format!("  hint: {LEAVE}\nexit code 6 after [TIME]"), "{builder}");
+        assert_eq!(pipe.lab.control("images", &[&pipe.repository]), "", "{builder}: no tag was moved");
+    }
 }
 
 #[test]
 fn a_file_that_is_removed_before_it_is_sent_ends_the_build() {
-    let pipe = with_large_file().file("zone", "");
-    let zone = pipe.path("zone");
-    let pipe = in_mid_context(pipe, 1 << 20, move || fs::remove_file(zone).expect("the file"));
-    let run = pipe.run().exits(6).reports_nothing();
-    let message = "✖ `zone` was removed or replaced while the context was read";
-    assert_eq!(verdict(&pipe, &run), format!("{message}\n  hint: {LEAVE}\nexit code 6 after [TIME]"));
+    for builder in BUILDERS {
+        let pipe = with_large_file().file("zone", "z");
+        let zone = pipe.path("zone");
+        let (pipe, _relay) = in_mid_context(pipe, builder, move || fs::remove_file(zone).expect("the file"));
+        let run = pipe.run().exits(6).reports_nothing();
+        let message = "✖ `zone` was removed or replaced while the context was read";
+        let expected = format!("{message}\n  hint: {LEAVE}\nexit code 6 after [TIME]");
+        assert_eq!(verdict(&pipe, &run), expected, "{builder}");
+    }
 }
 
 #[test]
 fn a_file_that_grows_while_it_is_sent_is_cut_with_a_warning() {
-    let pipe = with_large_file();
-    let large = pipe.path("large");
-    let pipe = in_mid_context(pipe, 1 << 20, move || {
-        OpenOptions::new().append(true).open(large).expect("the file").write_all(b"more").expect("it grows");
-    });
-    let warning = "  warning: `large` grew while it was sent; its first bytes were sent\n    hint: let nothing else write to the context while the pipe runs\n";
-    pipe.run().exits(0).says(warning);
-    let image = format!("{}:main", pipe.uri());
-    let size = pipe.lab.docker(&["run", "--rm", "--network", "none", &image, "stat", "-c", "%s", "/tree/large"]);
-    assert_eq!(size.trim(), LARGE.to_string());
+    for builder in BUILDERS {
+        let pipe = with_large_file();
+        let large = pipe.path("large");
+        let (pipe, _relay) = in_mid_context(pipe, builder, move || {
+            OpenOptions::new().append(true).open(large).expect("the file").write_all(b"more").expect("it grows");
+        });
+        let warning = "  warning: `large` grew while it was sent; its first bytes were sent\n    hint: let nothing else write to the context while the pipe runs\n";
+        pipe.run().exits(0).says(warning);
+        let image = format!("{}:main", pipe.uri());
+        let size = pipe.lab.run(&image, &["stat", "-c", "%s", "/tree/large"]);
+        assert_eq!(size.trim(), LARGE.to_string(), "{builder}");
+    }
 }

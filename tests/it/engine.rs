@@ -6,6 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Instant;
 
+use crate::interrupt::{endless, processes};
 use crate::lab::{Engine, lab, output, usual};
 use crate::pipe::{Pipe, until};
 use crate::variables::{UNPUSHED, as_nobody, verdict};
@@ -319,17 +320,25 @@ fn an_engine_that_goes_away_in_the_middle_of_a_build_is_told() {
 
 #[test]
 fn an_engine_that_is_killed_in_the_middle_of_a_build_is_told() {
-    let own: &'static crate::lab::Lab = Box::leak(Box::new(crate::lab::Lab::up(&["--engine", "26.1"])));
-    let pipe = Pipe::new(own).dockerfile("FROM busybox:1.36\nRUN while true; do sleep 1; done\n");
-    let began = Instant::now();
-    let child = pipe.start();
-    until("the step runs", || !own.docker(&["ps", "--quiet"]).is_empty());
-    // In the lab's own process namespace there is one.
-    let kill = "kill -9 $(cat /var/run/docker.pid)";
-    let enter = own.line["enter"].as_array().expect("a fact of the lab");
-    let words: Vec<&str> = enter.iter().filter_map(|word| word.as_str()).collect();
-    output(std::process::Command::new(words[0]).args(&words[1..]).args(["sh", "-c", kill]));
-    let run = pipe.finish(child, began).exits(5).reports_nothing();
-    let message = "✖ the engine at `DOCKER_HOST` `unix:///var/run/docker.sock` dropped the connection (";
-    assert!(verdict(&pipe, &run).starts_with(message), "{}", run.log);
+    for builder in ["buildkit", "classic"] {
+        let own: &'static crate::lab::Lab = Box::leak(Box::new(crate::lab::Lab::up(&["--engine", "26.1"])));
+        let (pipe, words) = endless(Pipe::new(own).var("BUILDER", builder));
+        let began = Instant::now();
+        let child = pipe.start();
+        until("the step runs", || !processes(&words).is_empty());
+        // In the lab's own process namespace there is one.
+        let kill = "kill -9 $(cat /var/run/docker.pid)";
+        let enter = own.line["enter"].as_array().expect("a fact of the lab");
+        let enter: Vec<&str> = enter.iter().filter_map(|word| word.as_str()).collect();
+        output(std::process::Command::new(enter[0]).args(&enter[1..]).args(["sh", "-c", kill]));
+        let run = pipe.finish(child, began).exits(5).reports_nothing();
+        let verdict = verdict(&pipe, &run);
+        let begins = "✖ the engine at `DOCKER_HOST` `unix:///var/run/docker.sock` dropped the ";
+        assert!(verdict.starts_with(begins), "{builder}: {verdict}");
+        assert!(
+            verdict.contains("\n  hint: the engine may have been killed for want of memory"),
+            "{builder}: {verdict}"
+        );
+        assert!(run.took.as_secs() < 30, "{builder}: {:?}", run.took);
+    }
 }

@@ -13,10 +13,10 @@ use crate::lab::{Engine, Lab, lab, output};
 use crate::pipe::Pipe;
 
 /// What an image says of one file: type, mode, owner, link and content.
-type Listing = BTreeMap<String, (tar::EntryType, u32, u64, u64, Option<String>, Vec<u8>)>;
+pub(crate) type Listing = BTreeMap<String, (tar::EntryType, u32, u64, u64, Option<String>, Vec<u8>)>;
 
 /// The files below `/tree` of an image.
-fn listing(lab: &Lab, image: &str) -> Listing {
+pub(crate) fn listing(lab: &Lab, image: &str) -> Listing {
     let container = lab.docker(&["create", image, "none"]);
     let mut command = lab.docker_command(Path::new("/"));
     command.args(["export", container.trim()]);
@@ -81,7 +81,6 @@ fn plant(root: &Path) {
     symlink("nowhere", root.join("dangling")).unwrap();
     symlink("docs", root.join("folder-link")).unwrap();
     fs::hard_link(root.join("plain.txt"), root.join("zz-hard-link")).unwrap();
-    fs::write(root.join(OsStr::from_bytes(b"names/latin-\xfc")), "not UTF-8").unwrap();
     fs::write(
         root.join(".dockerignore"),
         "# a comment\n#hash\n\n  build  \n/logs\n!logs/keep.log\nnode_modules/**\n!node_modules/kept\n\
@@ -92,7 +91,7 @@ fn plant(root: &Path) {
 }
 
 /// The names of files that differ, for a message that can be read.
-fn differences(ours: &Listing, theirs: &Listing) -> Vec<String> {
+pub(crate) fn differences(ours: &Listing, theirs: &Listing) -> Vec<String> {
     let mut names: Vec<&String> = ours.keys().chain(theirs.keys()).collect();
     names.sort();
     names.dedup();
@@ -110,37 +109,58 @@ fn differences(ours: &Listing, theirs: &Listing) -> Vec<String> {
         .collect()
 }
 
-fn compare(lab: &'static Lab) {
-    let pipe = Pipe::new(lab);
+/// Builds a tree by the pipe and by the docker CLI with the same builder, and compares what is in the images.
+fn compare(lab: &'static Lab, builder: &str) {
+    let pipe = Pipe::new(lab).var("BUILDER", builder);
     plant(pipe.folder.path());
-    pipe.run().exits(0);
-    let theirs = format!("cli-{}", pipe.repository);
-    let mut cli = lab.docker_command(pipe.folder.path());
-    cli.args(["build", "--quiet", "--tag", &theirs, "."]).env("DOCKER_BUILDKIT", "0");
+    if builder == "classic" {
+        // A name that does not fit into a message of BuildKit's session, which is of protobuf.
+        fs::write(pipe.folder.path().join(OsStr::from_bytes(b"names/latin-\xfc")), "not UTF-8").unwrap();
+    }
+    let word = if builder == "classic" { "classic, as `BUILDER` says" } else { "BuildKit" };
+    pipe.run().exits(0).says(&format!("\n  builder     {word}\n"));
     // The pipe's own folder is its output, which the CLI would take for a part of the tree.
     fs::remove_dir_all(pipe.path(".ecr-pipe")).unwrap();
-    output(&mut cli);
+    let theirs = format!("cli-{}", pipe.repository);
+    let mut cli = lab.step_cli_command(pipe.folder.path());
+    cli.args(["build", "--quiet", "--tag", &theirs, "."]);
+    output(cli.env("DOCKER_BUILDKIT", if builder == "classic" { "0" } else { "1" }));
     let (ours, theirs) = (listing(lab, &format!("{}:main", pipe.uri())), listing(lab, &theirs));
     assert!(theirs.len() > 40, "the tree arrived: {} files", theirs.len());
-    assert_eq!(differences(&ours, &theirs), Vec::<String>::new());
+    assert_eq!(differences(&ours, &theirs), Vec::<String>::new(), "{builder}");
+}
+
+fn compare_both(lab: &'static Lab) {
+    for builder in ["buildkit", "classic"] {
+        compare(lab, builder);
+    }
 }
 
 #[test]
 fn a_tree_of_odd_files_arrives_as_the_docker_cli_sends_it_on_engine_20_10_in_the_cage() {
-    compare(lab(Engine::V20, true));
+    compare_both(lab(Engine::V20, true));
 }
 
 #[test]
 fn a_tree_of_odd_files_arrives_as_the_docker_cli_sends_it_on_engine_26_1_in_the_cage() {
-    compare(lab(Engine::V26, true));
+    compare_both(lab(Engine::V26, true));
 }
 
 #[test]
 fn a_tree_of_odd_files_arrives_as_the_docker_cli_sends_it_on_engine_28_5() {
-    compare(lab(Engine::V28, false));
+    compare_both(lab(Engine::V28, false));
 }
 
 #[test]
 fn a_tree_of_odd_files_arrives_as_the_docker_cli_sends_it_on_the_containerd_store() {
-    compare(lab(Engine::V28Containerd, false));
+    compare_both(lab(Engine::V28Containerd, false));
+}
+
+#[test]
+fn a_name_that_is_not_utf_8_is_left_to_the_classic_builder() {
+    let pipe = Pipe::new(lab(Engine::V28, false)).dockerfile("FROM busybox:1.36\nCOPY . /tree/\n");
+    fs::write(pipe.folder.path().join(OsStr::from_bytes(b"latin-\xfc")), "not UTF-8").unwrap();
+    let words = "classic, for `latin-\u{fffd}` in the context: BuildKit takes only file names that are UTF-8";
+    pipe.run().exits(0).says(&format!("\n  builder     {words}\n"));
+    assert_eq!(listing(pipe.lab, &format!("{}:main", pipe.uri())).len(), 3);
 }

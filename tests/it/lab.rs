@@ -45,6 +45,7 @@ pub(crate) struct Facts {
     pub(crate) ca: String,
     pub(crate) account: String,
     pub(crate) docker_cli: String,
+    pub(crate) step_cli: String,
     /// The CLI's configuration; it names the lab's administrator, whom the cage lets pass.
     pub(crate) docker_config: String,
 }
@@ -120,9 +121,27 @@ impl Lab {
         output(self.docker_command(Path::new("/")).args(arguments))
     }
 
+    /// What a command prints in a container of an image. Not attached, since old CLIs lose the output of a container that has
+    /// ended before they listen.
+    pub(crate) fn run(&self, image: &str, command: &[&str]) -> String {
+        let container = self.docker(&[&["run", "--detach", "--network", "none", image], command].concat());
+        let container = container.trim();
+        assert_eq!(self.docker(&["wait", container]), "0\n", "{command:?}: {}", self.docker(&["logs", container]));
+        let printed = self.docker(&["logs", container]);
+        self.docker(&["rm", container]);
+        printed
+    }
+
     /// The docker CLI that belongs to the lab's engine, in a folder, past the cage.
     pub(crate) fn docker_command(&self, folder: &Path) -> Command {
         let mut command = self.command(&self.facts.docker_cli, folder);
+        command.args(["--config", &self.facts.docker_config, "--host", &self.facts.admin_docker_host]);
+        command
+    }
+
+    /// The docker CLI of a step in Bitbucket, 20.10, in a folder, past the cage.
+    pub(crate) fn step_cli_command(&self, folder: &Path) -> Command {
+        let mut command = self.command(&self.facts.step_cli, folder);
         command.args(["--config", &self.facts.docker_config, "--host", &self.facts.admin_docker_host]);
         command
     }

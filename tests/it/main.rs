@@ -17,6 +17,7 @@ mod main_job;
 mod pipe;
 mod proxy;
 mod push_faults;
+mod relay;
 mod repository;
 mod secrets;
 mod variables;

@@ -74,8 +74,9 @@ fn a_registry_that_fails_before_the_build_is_told_without_a_build() {
         let run = run.says(&format!("✖ the registry refused: HTTP {status} `boom` to {path}main\n"));
         built_nothing(&run.says("hint: run the step again"));
     }
-    let asked = pipe.lab.requests(&format!("\"GET\".*{path}"));
-    assert_eq!(asked.len(), 12, "one try and five more, each time");
+    let asked = |tag: &str| pipe.lab.requests(&format!("\"GET\".*{path}{tag}")).len();
+    assert_eq!(asked("main"), 12, "one try and five more, each time");
+    assert_eq!(asked("master"), 2, "what is only a cache is asked for once, each time");
 }
 
 #[test]

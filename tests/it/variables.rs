@@ -78,7 +78,7 @@ fn everything_that_is_missing_empty_or_contradicting_is_told_in_one_list() {
         .var("BUILD_ARGS_0", "A=1")
         .var("ULIMITS", "files=10")
         .var("REGISTRY_LOGINS", "host=docker.io,username=me,password-env=HUB_PASSWORD")
-        .var("BUILDER", "buildkit")
+        .var("BUILDER", "kaniko")
         .var("SOURCE_DATE_EPOCH", "yesterday")
         .var("DOCKER_HOST", "docker:2375");
     let run = pipe.run().exits(2).reports_nothing();
@@ -106,8 +106,8 @@ fn everything_that_is_missing_empty_or_contradicting_is_told_in_one_list() {
       hint: write it like `nofile=1024:2048`
     ✖ `REGISTRY_LOGINS`: entry 1 names `HUB_PASSWORD` in `password-env`, which is not set
       hint: pass `HUB_PASSWORD` under `variables:` of the pipe too
-    ✖ `BUILDER` is not supported in this version
-      hint: remove `BUILDER` or set it to `auto` or `classic`
+    ✖ `BUILDER`: `kaniko` is no builder, expected `auto`, `buildkit` or `classic`
+      hint: write it like `buildkit`
     ✖ `SOURCE_DATE_EPOCH`: `yesterday` is no time, expected a number of seconds since 1970
       hint: write it like `1700000000`
     ✖ `DOCKER_HOST`: it has no scheme, expected `unix://<path>` or `tcp://<host>:<port>` (`http://` and `https://` are accepted too)
@@ -297,9 +297,9 @@ fn a_variable_of_a_later_version_is_refused_by_name_unless_it_asks_for_nothing()
     refused("PLATFORM", "linux/arm64", "`PLATFORM` is not supported in this version", "remove `PLATFORM`");
     refused(
         "BUILDER",
-        "buildkit",
+        "tcp://buildkit:1234",
         "`BUILDER` is not supported in this version",
-        "remove `BUILDER` or set it to `auto` or `classic`",
+        "remove `BUILDER` or set it to `auto` or `buildkit` or `classic`",
     );
     let pipe = step().var("BUILDER", "classic").var("CREATE_REPOSITORY", "no").var("CACHE", "none");
     let pipe = pipe.var("PUSH", "false").var("IMAGE", "harmless").without("AWS_KEY").without("AWS_SECRET");

@@ -44,11 +44,12 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         await send(writer, *wire.answer(421, {}, f"the lab has no host {host}\n"))
         return
     # API bodies are small: read at once, since STS names its action there.
-    is_api = site["kind"] in ("ecr-api", "sts")
+    is_api = site["kind"] in ("ecr-api", "sts", "hub-auth")
     sent = await wire.whole(reader, head, until_end=False) if is_api else None
     request = rules.Request(host, head.method, head.path, ecr.action(head, sent), ecr.access_key(head))
     record = {"time": time.time(), "host": host, "method": request.method, "path": request.path, "target": request.target,
-              "access_key": request.access_key, "status": None, "bytes_in": len(sent or b""), "bytes_out": 0, "fault": None}
+              "access_key": request.access_key, "user": hub.login(head, sent)[0], "status": None,
+              "bytes_in": len(sent or b""), "bytes_out": 0, "fault": None}
     records.append(record)
     rule = next((each for each in active if each.takes(request)), None)
     fault: dict = {}
@@ -63,7 +64,7 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         told = wire.answer(given.get("status", 500), given.get("headers", {}), given.get("body", ""))
         await respond(writer, request, *told, fault, record)
         return
-    made = (ecr.refuse(site, host, head) or hub.respond(site, request, head) or ecr.redirect(site, request)
+    made = (ecr.refuse(site, host, head) or hub.respond(site, request, head, sent) or ecr.redirect(site, request)
             or await policy.intercept(site, request, head, sent))
     if made:
         await drain(reader, head, record, sent)

@@ -63,9 +63,9 @@ def bring_up(wish: layout.Wish, group: str, disk: pathlib.Path) -> dict:
     started = [*engine.start(wish, group, limit is not None), *parts.start()]
     for part in started:
         wait_for(part)
-    for port in ("mirror-store", "private-store"):
-        name = "library/busybox" if port == "mirror-store" else "private/base"
-        base.push(layout.cache() / "base", layout.PORTS[port], name, "1.36" if port == "mirror-store" else "1")
+    images = [("mirror-store", "library/busybox", "1.36"), ("mirror-store", f"{layout.HUB_USER}/base", "1"), ("private-store", "private/base", "1")]
+    for port, name, tag in images:
+        base.push(layout.cache() / "base", layout.PORTS[port], name, tag)
     report = engine.report(wish, limit)
     enter = ["nsenter", "--target", str(pid), *layout.NSENTER, "--"]
     return {"pid": pid, "enter": enter, **report, **parts.report(), "logs": {part.name: str(part.log) for part in started}}

@@ -13,6 +13,7 @@ MIRROR = "mirror.lab.test"
 # The two hosts that an engine asks for an image of Docker Hub: imitated, so that it meets the words users meet.
 HUB = "registry-1.docker.io"
 HUB_AUTH = "auth.docker.io"
+HUB_USER, HUB_PASSWORD = "hub-user", "hub-password"
 PRIVATE = "registry.lab.test"
 PRIVATE_USER, PRIVATE_PASSWORD = "lab", "lab-password"
 ENGINE_TLS = "docker.lab.test"

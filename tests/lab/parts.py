@@ -152,6 +152,7 @@ def report() -> dict:
     return {
         "ca": layout.CA_BUNDLE, "account": layout.ACCOUNT, "regions": regions,
         "mirror": f"{layout.MIRROR}:{layout.PORTS['mirror']}",
+        "hub": {"user": layout.HUB_USER, "password": layout.HUB_PASSWORD, "image": f"{layout.HUB_USER}/base:1"},
         "private": {"host": layout.PRIVATE, "user": layout.PRIVATE_USER, "password": layout.PRIVATE_PASSWORD, "image": f"{layout.PRIVATE}/private/base:1"},
         # For benchmarks: the private registry without TLS, login, proxy or record.
         "plain_registry": f"localhost:{layout.PORTS['private-store']}",

@@ -89,14 +89,6 @@ fn variables_of_later_versions_are_refused_by_name() {
     `SCAN_FAIL_ON` is not supported in this version
       hint: remove `SCAN_FAIL_ON`
     ");
-    insta::assert_snapshot!(problems(&[("BUILDER", "buildkit")]), @r"
-    `BUILDER` is not supported in this version
-      hint: remove `BUILDER` or set it to `auto` or `classic`
-    ");
-    insta::assert_snapshot!(problems(&[("CACHE_FROM_COUNT", "1"), ("CACHE_FROM_0", "a")]), @r"
-    `CACHE_FROM` is not supported in this version
-      hint: remove `CACHE_FROM`
-    ");
     insta::assert_snapshot!(problems(&[("DRY_RUN", "yes"), ("BUILD", "off")]), @r"
     `BUILD` is not supported in this version
       hint: remove `BUILD` or set it to `true`
@@ -110,9 +102,6 @@ fn variables_of_later_versions_that_ask_for_nothing_are_accepted() {
     for (name, value) in [
         ("CREATE_REPOSITORY", "No"),
         ("BUILD", "true"),
-        ("CACHE", "none"),
-        ("BUILDER", "classic"),
-        ("BUILDER", "auto"),
         ("COMPRESSION", "gzip"),
         ("PUSH_MODE", "engine"),
         ("PUSH_MODE", "AUTO"),

@@ -137,11 +137,15 @@ fn every_supported_variable_reaches_its_reader() {
                 Kind::Lines => match variable.name {
                     "ADD_HOSTS" => "a:::1",
                     "REGISTRY_LOGINS" => "host=a,username=b,password-env=TAG",
+                    "BUILD_SECRETS" => "id=a,env=TAG",
                     _ => "a=b",
                 },
                 _ => match variable.name {
                     "AWS_REGION" => "eu-central-1",
                     "ULIMITS" => "core=1",
+                    "BUILD_CONTEXTS" => "a=b",
+                    "BUILDER" => "classic",
+                    "CACHE" => "none",
                     _ => "abc",
                 },
             };

@@ -71,7 +71,7 @@ fn a_context_may_be_a_symlink_to_a_folder() {
     let tree = Sandbox::new();
     tree.file("real/Dockerfile", "FROM x").symlink("link", "real");
     let context = Context::open(&Request { root: tree.path("link"), ..Request::default() }).unwrap();
-    assert_eq!(context.root, fs::canonicalize(tree.path("real")).unwrap());
+    assert_eq!(context.tree.root, fs::canonicalize(tree.path("real")).unwrap());
     assert_eq!(paths(context), ["Dockerfile"]);
 }
 
@@ -81,12 +81,12 @@ fn the_ignore_file_beside_the_dockerfile_wins() {
     tree.file("Dockerfile", "FROM x").file("a", "").file("b", "").file(".dockerignore", "a\nDockerfile*");
     let context = tree.open();
     assert_eq!(context.ignore_file(), Some(tree.path(".dockerignore").as_path()));
-    assert!(!context.selection.includes(b"a"));
+    assert!(!context.tree.selection.includes(b"a"));
     tree.file("Dockerfile.dockerignore", "b");
     let context = tree.open();
     assert_eq!(context.ignore_file(), Some(tree.path("Dockerfile.dockerignore").as_path()));
-    assert!(context.selection.includes(b"a"));
-    assert!(!context.selection.includes(b"b"));
+    assert!(context.tree.selection.includes(b"a"));
+    assert!(!context.tree.selection.includes(b"b"));
     // A bad pattern in the file that is not in force says nothing.
     tree.file(".dockerignore", "[");
     assert_eq!(tree.open().dockerfile_name(), "Dockerfile");

@@ -5,20 +5,21 @@ use super::*;
 
 /// The walk in words: paths, `(path)` for implied folders, `?path` for warnings, `!path` for problems.
 fn walked(root: &Path, selection: &Selection) -> Vec<String> {
+    viewed(root, selection, View::default())
+}
+
+fn viewed(root: &Path, selection: &Selection, view_of: View<'_>) -> Vec<String> {
     let mut words = Vec::new();
-    let _: ControlFlow<()> = walk(root, selection, |finding| {
+    let _: ControlFlow<()> = view(root, selection, view_of, |finding| {
         words.push(match finding {
-            Finding::Entry(Entry { path, node: Node::Folder { implied: true }, .. }) => {
+            Finding::Entry(Entry { path, node: Node::Folder { implied: true, .. }, .. }) => {
                 format!("({})", String::from_utf8_lossy(path))
             }
             Finding::Entry(entry) => String::from_utf8_lossy(entry.path).into_owned(),
             Finding::Warning(Warning::Socket(path) | Warning::Unsearchable(path)) => format!("?{}", path.display()),
-            Finding::Problem(
-                Error::Device { path }
-                | Error::Unreadable { path, .. }
-                | Error::Vanished { path }
-                | Error::Denied { path, .. },
-            ) => format!("!{}", path.display()),
+            Finding::Problem(Error::Device { path } | Error::Unreadable { path, .. } | Error::Vanished { path }) => {
+                format!("!{}", path.display())
+            }
             other => format!("{other:?}"),
         });
         ControlFlow::Continue(())
@@ -111,6 +112,29 @@ fn what_cannot_be_read_is_a_problem_only_where_it_is_wanted() {
     assert_eq!(walked(tree.root(), &ignoring("*\n!z")), ["z"]);
     assert_eq!(walked(tree.root(), &ignoring("*\n!folder/x\n!z")), ["?folder", "z"]);
     tree.mode("folder", 0o700);
+}
+
+#[test]
+fn folders_that_cannot_hold_what_is_asked_for_are_not_entered() {
+    super::super::sandbox::drop_privileges();
+    let tree = Sandbox::new();
+    tree.file("in/a/x", "").file("in/b/x", "").file("out/x", "").mode("in/b", 0o000).mode("out", 0o000);
+    let at = |at: &'static str, include: &[&str], exclude: &[&str]| {
+        let bytes = |patterns: &[&str]| patterns.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
+        let (include, exclude) = (bytes(include), bytes(exclude));
+        let include = Some(include.iter().map(Vec::as_slice)).filter(|include| include.len() > 0);
+        let filter = Filter::new(include, exclude.iter().map(Vec::as_slice)).unwrap();
+        viewed(tree.root(), &Selection::default(), View { at: at.as_bytes(), filter: Some(&filter) })
+    };
+    let found = ["(in)", "in/a", "in/a/x"];
+    assert_eq!(at("", &["in/a"], &[]), found);
+    assert_eq!(at("", &["in/a/x", "none/*"], &[]), ["(in)", "(in/a)", "in/a/x"]);
+    assert_eq!(at("", &["*/a"], &[]), ["(in)", "in/a", "in/a/x", "?out"]);
+    assert_eq!(at("", &["*"], &["out", "in/b"]), ["in", "in/a", "in/a/x"]);
+    assert_eq!(at("v/w", &["v/w/in/a"], &[]), ["(v/w/in)", "v/w/in/a", "v/w/in/a/x"]);
+    assert_eq!(at("v/w", &["v"], &["v/w"]), Vec::<String>::new());
+    assert_eq!(at("v/w", &["w"], &[]), Vec::<String>::new());
+    tree.mode("in/b", 0o700).mode("out", 0o700);
 }
 
 #[test]

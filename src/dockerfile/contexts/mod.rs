@@ -47,10 +47,10 @@ pub struct Rewritten {
 }
 
 impl Rewritten {
-    /// The user's line of the instruction that a step is; `None` when that is not sure.
+    /// The user's line of the instruction that a step, told in the user's words, is; `None` when that is not sure.
     #[must_use]
     pub fn line_of(&self, step: &Step, variables: &Variables) -> Option<usize> {
-        self.served.line_of(step, variables).map(|line| self.wording.line(line))
+        self.served.line_of(step, variables, |text| self.wording.restore(text)).map(|line| self.wording.line(line))
     }
 }
 

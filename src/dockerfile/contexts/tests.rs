@@ -147,7 +147,7 @@ fn lines_are_those_of_the_user() {
     assert_eq!(lines, [1, 2, 2, 3, 4, 4, 5]);
     let step = |vertex| rewritten.line_of(&Step::of_vertex(vertex).unwrap(), &Variables::default());
     assert_eq!(step("[one 2/2] RUN a"), Some(3));
-    assert_eq!(step("[stage-1 1/2] COPY .ecr-pipe/f/ /"), Some(4));
+    assert_eq!(step("[stage-1 1/2] COPY --from=f . /"), Some(4));
     assert_eq!(text("FROM f", &["f"]), "FROM scratch\nCOPY .ecr-pipe/f/ /");
 }
 

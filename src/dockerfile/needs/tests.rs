@@ -69,7 +69,7 @@ fn a_git_repository_is_no_web_page() {
 
 #[test]
 fn automatic_variables_that_are_declared_get_their_values() {
-    let parsed = Dockerfile::parse(b"ARG BUILDPLATFORM\nFROM a\nARG TARGETARCH=x OTHER\nARG TARGETARCH\n");
+    let parsed = Dockerfile::parse(b"ARG BUILDPLATFORM\nFROM a\nARG TARGETARCH=x OTHER TARGETOS=x\nARG TARGETARCH\n");
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let expected = [pair("BUILDPLATFORM", "linux/arm64"), pair("TARGETARCH", "arm64")];
     assert_eq!(parsed.automatic_args(None, "linux", "arm64"), expected);

@@ -3,9 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Error;
+use super::{Error, StepName};
 use crate::error::{ExitCode, Explain};
-use crate::progress::classic::Step;
 
 /// Why a build gave no image.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -17,18 +16,18 @@ pub enum BuildError {
     #[error("the build context cannot be sent: {0}")]
     Context(Arc<io::Error>),
     /// A command ended with another code than 0.
-    #[error("step {} of {} failed with exit code {exit_code}: `{}`", step.number, step.total, step.instruction)]
+    #[error("{step} failed with exit code {exit_code}: `{}`", step.instruction)]
     Step {
         /// The step.
-        step: Step,
+        step: StepName,
         /// The exit code of its command.
         exit_code: i64,
     },
     /// A step failed for another reason.
-    #[error("step {} of {} failed: `{}`: {reason}", step.number, step.total, step.instruction)]
+    #[error("{step} failed: `{}`: {reason}", step.instruction)]
     StepBroken {
         /// The step.
-        step: Step,
+        step: StepName,
         /// The engine's words.
         reason: String,
     },
@@ -87,18 +86,42 @@ pub enum BuildError {
         what: String,
     },
     /// `COPY` or `ADD` of something that is not in the context.
-    #[error("step {} of {}: `{}`: {reason}", step.number, step.total, step.instruction)]
+    #[error("{step}: `{}`: {reason}", step.instruction)]
     SourceMissing {
         /// The step.
-        step: Step,
+        step: StepName,
         /// The engine's words.
         reason: String,
+        /// The stage, image or named context that it should be in, not the context.
+        from: Option<String>,
     },
     /// The Dockerfile cannot be parsed.
     #[error("the Dockerfile is not valid: {reason}")]
     Dockerfile {
         /// The engine's words, with the line.
         reason: String,
+    },
+    /// The frontend that `# syntax=` names cannot be had.
+    #[error("the Dockerfile frontend `{image}` of the `# syntax=` line cannot be had: {reason}")]
+    Frontend {
+        /// As the engine names it.
+        image: String,
+        /// The engine's words.
+        reason: String,
+    },
+    /// A layer of a base image or a cache image cannot be fetched.
+    #[error("a layer of an image cannot be fetched: {reason}")]
+    LayerBroken {
+        /// The engine's words.
+        reason: String,
+    },
+    /// A step wants a secret that was not given.
+    #[error("{step} wants the secret `{id}`: `{}`", step.instruction)]
+    SecretMissing {
+        /// The step.
+        step: StepName,
+        /// The secret.
+        id: String,
     },
     /// There is no such stage.
     #[error("`TARGET`: the Dockerfile has no stage `{target}`")]
@@ -136,6 +159,7 @@ impl Explain for BuildError {
             Self::Context(_)
             | Self::NeedsBuildKit { .. }
             | Self::Dockerfile { .. }
+            | Self::SecretMissing { .. }
             | Self::TargetMissing { .. }
             | Self::NetworkMissing { .. } => ExitCode::Variables,
             Self::Step { .. }
@@ -147,6 +171,8 @@ impl Explain for BuildError {
             | Self::BaseRateLimited { .. }
             | Self::BaseUnreachable { .. }
             | Self::SourceMissing { .. }
+            | Self::Frontend { .. }
+            | Self::LayerBroken { .. }
             | Self::NoSpace { .. }
             | Self::Other { .. }
             | Self::NoImage => ExitCode::Build,
@@ -171,7 +197,7 @@ impl Explain for BuildError {
                 "if it holds a variable, give that a value by `ARG <name>=<default>` before the first `FROM`, or in `BUILD_ARGS`"
             }
             Self::BaseDenied { .. } => {
-                "check its name; if it is private, give a login for its registry in `REGISTRY_LOGINS`: `host=…,username=…,password-env=VAR`"
+                "check its name; if it is private, give a login for its registry in `REGISTRY_LOGINS`, or correct that: `host=…,username=…,password-env=VAR`"
             }
             Self::BaseRateLimited { .. } => {
                 "log in with `REGISTRY_LOGINS`, or take the image from `public.ecr.aws/docker/library/…` or from a pull-through cache in ECR"
@@ -179,8 +205,20 @@ impl Explain for BuildError {
             Self::BaseUnreachable { .. } => {
                 "check the registry's name in the Dockerfile, and that the engine can reach it"
             }
-            Self::NeedsBuildKit { .. } => {
-                "this version of the pipe builds with the classic builder: write it without that"
+            Self::NeedsBuildKit { .. } => "set `BUILDER` to `buildkit`, or write it without that",
+            Self::Frontend { .. } => {
+                "the engine pulls it as an image: check its name, give a login in `REGISTRY_LOGINS` if its registry wants one, or take the line out where the engine's own frontend will do"
+            }
+            Self::LayerBroken { .. } => {
+                "the registry that the image comes from, or what lies between, gives something else than it says: pull the image by hand to see"
+            }
+            Self::SecretMissing { id, .. } => {
+                return Some(format!("give it in `BUILD_SECRETS`: `id={id},env=<variable>` or `id={id},src=<path>`"));
+            }
+            Self::SourceMissing { from: Some(from), .. } => {
+                return Some(format!(
+                    "paths are relative to the root of `{from}`: check that the file is there, in the same case"
+                ));
             }
             Self::SourceMissing { .. } => {
                 "paths are relative to `CONTEXT`: check that the file is there, in the same case, and not excluded by `.dockerignore`"

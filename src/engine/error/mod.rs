@@ -2,11 +2,13 @@
 
 mod build;
 mod push;
+mod step;
 
 use std::path::PathBuf;
 
 pub use build::BuildError;
 pub use push::PushError;
+pub use step::StepName;
 
 use super::ApiVersion;
 use crate::error::{ExitCode, Explain};
@@ -158,6 +160,28 @@ pub enum Error {
         /// The engine's words.
         message: String,
     },
+    /// Something between us and the engine does not let a connection be turned round.
+    #[error("the engine answers POST /session with {status} and not with 101{}", if reason.is_empty() { String::new() } else { format!(": {reason}") })]
+    NotUpgraded {
+        /// The HTTP status.
+        status: u16,
+        /// The words of the answer.
+        reason: String,
+    },
+    /// What lies between us and the engine swallows the request for a session.
+    #[error("the engine at `DOCKER_HOST` `{host}` does not answer POST /session in time")]
+    SessionTimeout {
+        /// The address.
+        host: String,
+    },
+    /// The engine ended the session of a build.
+    #[error("the engine at `DOCKER_HOST` `{host}` dropped the session of the build ({reason})")]
+    SessionDropped {
+        /// The address.
+        host: String,
+        /// What the connection says.
+        reason: String,
+    },
     /// The connection broke while a request was under way.
     #[error("the engine at `DOCKER_HOST` `{host}` dropped the connection ({reason})")]
     Dropped {
@@ -207,6 +231,9 @@ impl Error {
             | Self::TooOld { .. }
             | Self::TooNew { .. }
             | Self::NoEngine { .. }
+            | Self::NotUpgraded { .. }
+            | Self::SessionTimeout { .. }
+            | Self::SessionDropped { .. }
             | Self::NotUnderstood { .. }
             | Self::RequestTooLong { .. } => false,
         }
@@ -238,6 +265,9 @@ impl Explain for Error {
             | Self::NoEngine { .. }
             | Self::Answer { .. }
             | Self::Dropped { .. }
+            | Self::NotUpgraded { .. }
+            | Self::SessionTimeout { .. }
+            | Self::SessionDropped { .. }
             | Self::NotUnderstood { .. } => ExitCode::Engine,
         }
     }
@@ -259,7 +289,8 @@ impl Explain for Error {
             Self::TooOld { .. } => "use a newer engine, such as `image: docker:28-dind` for the docker service".to_owned(),
             Self::TooNew { .. } => "use a newer version of this pipe, or an older image for the docker service".to_owned(),
             Self::NoEngine { .. } => "set `DOCKER_HOST` to where the engine listens".to_owned(),
-            Self::Dropped { .. } => "the engine may have been killed for want of memory: give the docker service more (`definitions: services: docker: memory: 2048`)".to_owned(),
+            Self::NotUpgraded { .. } | Self::SessionTimeout { .. } => "BuildKit needs a way to the engine that lets `Upgrade: h2c` pass: name the engine itself in `DOCKER_HOST`, or set `BUILDER` to `classic`".to_owned(),
+            Self::Dropped { .. } | Self::SessionDropped { .. } => "the engine may have been killed for want of memory: give the docker service more (`definitions: services: docker: memory: 2048`)".to_owned(),
             Self::RequestTooLong { .. } => "put large values into files of the context instead".to_owned(),
             Self::Answer { .. } | Self::NotUnderstood { .. } => return None,
         };

@@ -19,8 +19,8 @@ use bollard_buildkit_proto::moby::buildkit::v1::{self, StatusResponse, VertexLog
 
 use super::event::{End, Event};
 use super::units::{bytes, duration};
+use crate::dockerfile::Step;
 use name::Kind;
-pub use name::Step;
 use pull::Pull;
 pub use summary::{CacheImport, Failed, Summary};
 use text::{beginning, ending};
@@ -57,7 +57,7 @@ const AT_ONCE: usize = 128;
 /// What the engine says where it leaves out output (BuildKit's `util/progress/logs`).
 const CLIPPED: &str = "[output clipped, log limit ";
 
-type Place = Box<dyn Fn(&Step<'_>) -> Option<usize> + Send>;
+type Place = Box<dyn Fn(&Step) -> Option<usize> + Send>;
 type Line = Box<dyn Fn(usize) -> usize + Send>;
 
 /// One build's vertices.
@@ -85,7 +85,7 @@ impl fmt::Debug for Vertices {
 impl Vertices {
     /// At the start of a build of this Dockerfile. `place` says in which line of it a step stands.
     #[must_use]
-    pub fn new(dockerfile: &str, place: impl Fn(&Step<'_>) -> Option<usize> + Send + 'static) -> Self {
+    pub fn new(dockerfile: &str, place: impl Fn(&Step) -> Option<usize> + Send + 'static) -> Self {
         Self {
             dockerfile: dockerfile.to_owned(),
             place: Box::new(place),
@@ -183,7 +183,7 @@ impl Vertices {
             let vertex = &self.vertices[*at];
             let name = full_name(vertex);
             Failed {
-                stage: Step::parse(&name).and_then(|step| step.stage.map(str::to_owned)),
+                stage: Step::of_vertex(&name).and_then(|step| step.stage),
                 label: vertex.step.label.clone(),
                 instruction: vertex.step.instruction.clone(),
                 place: self.place(*at),
@@ -395,7 +395,7 @@ impl Vertices {
 
     fn place(&self, at: usize) -> Option<String> {
         let name = full_name(&self.vertices[at]);
-        let line = (self.place)(&Step::parse(&name)?)?;
+        let line = (self.place)(&Step::of_vertex(&name)?)?;
         Some(format!("{}:{line}", self.dockerfile))
     }
 }

@@ -1,30 +1,6 @@
 //! The names of vertices, as BuildKit's `frontend/dockerfile/dockerfile2llb` and `solver/llbsolver` word them.
 
-/// A step of the Dockerfile, by its vertex's name: `[build 2/4] RUN make`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step<'a> {
-    /// The stage's name, or `stage-1` if it has none. A Dockerfile with one stage gives it none.
-    pub stage: Option<&'a str>,
-    /// Which step of the stage, from 1. `FROM` counts, what makes no layer does not.
-    pub position: usize,
-    /// How many there are in the stage.
-    pub total: usize,
-    /// The instruction as the engine words it: arguments are filled in, and lines joined.
-    pub instruction: &'a str,
-}
-
-impl<'a> Step<'a> {
-    /// Takes a name apart. Nothing if it is not that of a step.
-    #[must_use]
-    pub fn parse(name: &'a str) -> Option<Self> {
-        let (label, instruction) = name.strip_prefix('[')?.split_once(']')?;
-        let mut words = label.split_whitespace().rev();
-        let (position, total) = words.next()?.split_once('/')?;
-        let (position, total) = (position.parse().ok()?, total.parse().ok()?);
-        // Before the stage there may be a platform.
-        Some(Self { stage: words.next(), position, total, instruction: instruction.trim() })
-    }
-}
+use crate::dockerfile::Step;
 
 /// What a vertex is to the reader of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +19,8 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) fn of(name: &str) -> Self {
-        if let Some(step) = Step::parse(name) {
-            return if step.instruction.starts_with("FROM ") { Self::From } else { Self::Instruction };
+        if let Some(step) = Step::of_vertex(name) {
+            return if step.keyword == "FROM" { Self::From } else { Self::Instruction };
         }
         if let Some(reference) = name.strip_prefix("importing cache manifest from ") {
             return Self::Import(reference.to_owned());
@@ -80,14 +56,9 @@ mod tests {
 
     #[test]
     fn steps_are_told_from_what_else_the_engine_does() {
-        let step = |stage, position, total, instruction| Some(Step { stage, position, total, instruction });
-        assert_eq!(Step::parse("[2/4] RUN make"), step(None, 2, 4, "RUN make"));
-        assert_eq!(Step::parse("[build  2/14] RUN [ -f x ]"), step(Some("build"), 2, 14, "RUN [ -f x ]"));
-        assert_eq!(Step::parse("[linux/arm64 stage-1 1/2] FROM a"), step(Some("stage-1"), 1, 2, "FROM a"));
         for name in
             ["[internal] load .dockerignore", "[auth] a:pull token for b", "exporting to image", "[1/x] a", "[", ""]
         {
-            assert_eq!(Step::parse(name), None, "{name}");
             assert_eq!(Kind::of(name), Kind::Internal, "{name}");
         }
         assert_eq!(Kind::of("[1/2] FROM docker.io/library/busybox"), Kind::From);

@@ -13,5 +13,5 @@ const DEBUG: Style = Style { color: false, debug: true };
 
 /// At the start of a build in whose Dockerfile each step stands in the line that is ten times its position.
 fn vertices() -> Vertices {
-    Vertices::new("docker/Dockerfile", |step| Some(10 * step.position))
+    Vertices::new("docker/Dockerfile", |step| Some(10 * step.number))
 }

@@ -26,8 +26,8 @@ async fn built(
     let trace = Trace::empty();
     let (log, mut recording) = Log::recorded();
     let (options, logins) = (options(), Vec::new());
-    let request = BuildRequest { dockerfile: "Dockerfile", options: &options, logins: &logins };
-    let result = engine.build(&request, stream::iter(context), &trace, &log).await;
+    let request = ClassicRequest { dockerfile: "Dockerfile", options: &options, logins: &logins };
+    let result = engine.build_classic(&request, stream::iter(context), &trace, &log).await;
     (result, recording.events(), fake.heads())
 }
 
@@ -125,9 +125,9 @@ async fn a_dropped_build_hangs_up_and_still_hears_what_the_engine_made() {
     let trace = Trace::empty();
     let (log, _recording) = Log::recorded();
     let options = options();
-    let request = BuildRequest { dockerfile: "Dockerfile", options: &options, logins: &[] };
+    let request = ClassicRequest { dockerfile: "Dockerfile", options: &options, logins: &[] };
     {
-        let build = engine.build(&request, stream::iter(small()), &trace, &log);
+        let build = engine.build_classic(&request, stream::iter(small()), &trace, &log);
         let started = async {
             while trace.made().containers.is_empty() {
                 tokio::task::yield_now().await;

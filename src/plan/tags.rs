@@ -1,4 +1,4 @@
-//! What will be done, and everything that forbids it. Pure: the checks' findings go in, a [`Plan`] or failures come out.
+//! Whether the tags may be pushed.
 
 use crate::aws::Mutability;
 use crate::error::{ExitCode, Explain};

@@ -1,6 +1,5 @@
 //! The classic build over `POST /build`.
 
-use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,9 +14,10 @@ use hyper::{Method, Request};
 
 use super::connect::empty;
 use super::lines::{Line, LineStream};
+use super::running::Running;
 use super::trace::Notes;
 use super::transport::Body;
-use super::{BuildError, Engine, Error, Login, Trace, denial, login, query};
+use super::{BuildError, Engine, Error, ImageId, Login, Trace, denial, login, query};
 use crate::config::Build;
 use crate::progress::classic::{Chunk, Classic, sort};
 use crate::progress::layers::State;
@@ -28,46 +28,13 @@ const CALL: &str = "POST /build";
 
 /// What to build. The context is separate, since it is consumed.
 #[derive(Clone, Debug)]
-pub struct BuildRequest<'a> {
+pub struct ClassicRequest<'a> {
     /// The Dockerfile's path within the context.
     pub dockerfile: &'a str,
     /// The options; its paths are not looked at.
     pub options: &'a Build,
     /// Logins for base images.
     pub logins: &'a [Login],
-}
-
-/// The id of an image in the engine: `sha256:…`, or the short id where the engine told no more.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ImageId(String);
-
-impl ImageId {
-    pub(super) fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Its first 12 hexadecimal digits.
-    #[must_use]
-    pub fn short(&self) -> &str {
-        let hex = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
-        hex.get(..12).unwrap_or(hex)
-    }
-
-    pub(super) fn is_short(&self, short: &str) -> bool {
-        self.short() == short
-    }
-}
-
-impl fmt::Display for ImageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 impl Engine {
@@ -77,9 +44,9 @@ impl Engine {
     /// # Errors
     ///
     /// Of the context's stream, of the engine, of a step.
-    pub async fn build(
+    pub async fn build_classic(
         &self,
-        request: &BuildRequest<'_>,
+        request: &ClassicRequest<'_>,
         context: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
         trace: &Trace,
         log: &Log,
@@ -91,7 +58,7 @@ impl Engine {
             Ok(Err((_, message))) => return Err(denial::of_build(&message, None, None)),
             Err(error) => return Err(broken.or(error)),
         };
-        let mut running = Running { lines: Some(LineStream::new(Arc::clone(&self.transport), answer, CALL)), trace };
+        let mut running = Running::new(LineStream::new(Arc::clone(&self.transport), answer, CALL), trace);
         let mut reader = Reader { classic: Classic::new(), notes: trace.notes(), log, image: None };
         loop {
             match running.next().await {
@@ -113,10 +80,10 @@ impl Engine {
 
     async fn post(
         &self,
-        request: &BuildRequest<'_>,
+        request: &ClassicRequest<'_>,
         context: Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>,
     ) -> Result<Result<super::transport::Answer, (u16, String)>, Error> {
-        let path = query::of_build(request.dockerfile, request.options);
+        let path = query::of_classic(request.dockerfile, request.options);
         let length = path.len();
         let uri = path.parse().map_err(|_| Error::RequestTooLong { length })?;
         let (mut head, _) = empty(Method::POST, "/").into_parts();
@@ -127,31 +94,6 @@ impl Engine {
         }
         let body: Body = Either::Right(StreamBody::new(context));
         self.ask(CALL, Request::from_parts(head, body)).await
-    }
-}
-
-/// A build under way. Dropping it before its end hands the rest of the stream to the trace.
-struct Running<'a> {
-    lines: Option<LineStream>,
-    trace: &'a Trace,
-}
-
-impl Running<'_> {
-    async fn next(&mut self) -> Result<Option<Line>, Error> {
-        let Some(lines) = &mut self.lines else { return Ok(None) };
-        let next = lines.next().await;
-        if !matches!(next, Ok(Some(_))) {
-            self.lines = None;
-        }
-        next
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if let Some(lines) = self.lines.take() {
-            self.trace.follow(lines);
-        }
     }
 }
 

@@ -1,0 +1,178 @@
+//! By BuildKit: the engine asks the session for what it needs.
+
+use std::collections::HashMap;
+
+use super::super::preflight::{Ready, Served};
+use super::super::warn;
+use super::Stop;
+use crate::config::{Build, Config, Warning};
+use crate::dockerfile::VIRTUAL_CONTEXT;
+use crate::engine::{ApiVersion, BuildError, BuildkitRequest, Built, CacheState, Error, ImageId, Login};
+use crate::error::Failure;
+use crate::progress::vertices::{Summary, Vertices};
+use crate::progress::{Event, Log, duration};
+use crate::session::filesync::{FileSync, Source};
+use crate::session::{Card, Id, Services, Session};
+
+/// The build argument by which the engine writes the cache's description into the image (buildkit `cache/remotecache/inline`).
+const INLINE_CACHE: &str = "BUILDKIT_INLINE_CACHE";
+
+pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log: &Log) -> Result<ImageId, Stop> {
+    let Some(served) = &ready.served else { return Err(bug("BuildKit without a Dockerfile").into()) };
+    let files = FileSync::new(sources(ready, served));
+    let services = Services { files: files.clone(), logins: logins.to_vec(), secrets: ready.secrets.clone() };
+    let (card, id) = ids(config, &files).map_err(|error| bug(&format!("no randomness: {error}")))?;
+    let connection = ready.engine.attach(&card).await.map_err(no_session)?;
+    let mut session = Session::serve(connection, services);
+
+    let mut options = config.build.clone();
+    if let Some(name) = options.target.as_deref().and_then(|target| ready.dockerfile.target_by_number(target)) {
+        options.target = Some(name.to_owned());
+    }
+    let writes_cache = config.cache.auto && config.push;
+    if writes_cache && !options.args.iter().any(|(name, _)| name == INLINE_CACHE) {
+        options.args.push((INLINE_CACHE.to_owned(), "1".into()));
+    }
+    let caches = cache_from(config, ready);
+    let mut attempt = Attempt { ready, served, options: &options, card: &card, id: &id, session: &mut session };
+    let mut built = attempt.build(&caches, Some(log)).await;
+    if let (Err(error @ BuildError::LayerBroken { .. }), false) = (&built, caches.is_empty()) {
+        let message = format!("{error}: built once more without a cache");
+        warn(log, [Warning { message, hint: None }]).await;
+        built = attempt.build(&[], Some(log)).await;
+    }
+    if let Ok(first) = &built
+        && writes_cache
+        && is_thin(&first.summary, &caches, ready)
+    {
+        match attempt.build(&[], None).await {
+            Ok(whole) if whole.image != first.image => {
+                ready.engine.discard(&ready.trace, &first.image).await;
+                built = Ok(Built { image: whole.image, summary: first.summary.clone() });
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!("the image's cache records stay incomplete: {error}"),
+        }
+    }
+    drop(session);
+    if let Ok(built) = &built {
+        tell_cache(&built.summary, ready, log).await;
+    }
+    Ok(super::told(files.sent(), built.map(|built| built.image), ready, log).await?)
+}
+
+/// What each attempt at the build has in common.
+struct Attempt<'a> {
+    ready: &'a Ready,
+    served: &'a Served,
+    options: &'a Build,
+    card: &'a Card,
+    /// Names the build of each attempt, since the one before has ended.
+    id: &'a Id,
+    session: &'a mut Session,
+}
+
+impl Attempt<'_> {
+    async fn build(&mut self, cache_from: &[String], log: Option<&Log>) -> Result<Built, BuildError> {
+        let request = BuildkitRequest {
+            dockerfile: &self.served.name,
+            options: self.options,
+            session: &self.card.id,
+            build: self.id,
+            cache_from,
+            wording: &self.served.rewritten.wording,
+        };
+        let (ready, vertices) = (self.ready, vertices(self.served));
+        ready.engine.build_with_buildkit(&request, self.session, vertices, &ready.trace, log).await
+    }
+}
+
+/// Engine 28.0. Before it, an image of which some steps came from a cache image may tell of the others only, so that every
+/// second build finds half a cache (measured with 20.10, and with 26.1 also where all steps came from it; not with 28.5).
+const WHOLE_RECORDS: ApiVersion = ApiVersion { major: 1, minor: 48 };
+
+/// Whether the image lacks records for the steps that came from a cache image. A second build, which takes all steps from the
+/// engine's own cache and so is done at once, gives an image that has them.
+fn is_thin(summary: &Summary, caches: &[String], ready: &Ready) -> bool {
+    summary.cached > 0 && !caches.is_empty() && ready.engine.facts().api < WHOLE_RECORDS
+}
+
+/// What the engine may ask for, by the names that the builder gives to it (buildkit `frontend/dockerui`).
+fn sources(ready: &Ready, served: &Served) -> HashMap<String, Source> {
+    let tree = ready.context.tree().clone();
+    let context = if served.folders.is_empty() {
+        Source::tree(tree)
+    } else {
+        let folders = served.folders.iter().map(|(path, tree)| (path.clone(), tree.clone()));
+        Source::trees(folders.chain([(VIRTUAL_CONTEXT.to_owned(), tree)]))
+    };
+    let mut files = vec![(served.name.clone(), served.rewritten.text.clone())];
+    // Where there are folders, each tree judges by its own ignore file, and the engine, which knows but one, by none.
+    let ignore = if served.folders.is_empty() { ready.context.ignore_text().unwrap_or_default() } else { b"" };
+    files.push((format!("{}.dockerignore", served.name), ignore.to_vec()));
+    [("context", context), ("dockerfile", Source::files(files))]
+        .into_iter()
+        .map(|(name, source)| (name.to_owned(), source))
+        .collect()
+}
+
+fn ids(config: &Config, files: &FileSync) -> std::io::Result<(Card, Id)> {
+    let repository = config.bitbucket.repository.as_deref().unwrap_or_default();
+    Ok((Card::new(repository, &std::path::absolute(&config.build.context)?, files)?, Id::random()?))
+}
+
+/// Which failures of the session leave the classic builder as a way.
+fn no_session(error: Error) -> Stop {
+    match error {
+        Error::NotUpgraded { .. } | Error::SessionTimeout { .. } | Error::Plugin { .. } | Error::Dropped { .. } => {
+            Stop::NoSession(error)
+        }
+        error => Stop::Failed(error.into()),
+    }
+}
+
+fn vertices(served: &Served) -> Vertices {
+    let (rewritten, variables) = (served.rewritten.clone(), served.variables.clone());
+    let wording = served.rewritten.wording.clone();
+    Vertices::new(&served.path, move |step| rewritten.line_of(step, &variables))
+        .served_as(move |line| wording.line(line))
+}
+
+/// The images that may hold a cache, best first.
+fn cache_from(config: &Config, ready: &Ready) -> Vec<String> {
+    if config.build.no_cache {
+        return Vec::new();
+    }
+    let own = ready.ecr.as_ref().and_then(|ecr| Some(ecr.repository.at(&ecr.cache.as_ref()?.manifest.digest)));
+    own.into_iter().chain(config.cache.from.iter().cloned()).collect()
+}
+
+/// Tells of each cache what it was good for.
+async fn tell_cache(summary: &Summary, ready: &Ready, log: &Log) {
+    let own = ready
+        .ecr
+        .as_ref()
+        .and_then(|ecr| Some((ecr.repository.at(&ecr.cache.as_ref()?.manifest.digest), &ecr.cache.as_ref()?.tag)));
+    for import in &summary.imports {
+        let name = match &own {
+            Some((reference, tag)) if *reference == import.reference => tag.to_string(),
+            _ => import.reference.clone(),
+        };
+        let words = match import.error.as_deref().map(CacheState::of) {
+            // Which of several sources a step came from the engine does not tell, nor whether it had it itself.
+            None if summary.cached > 0 => "hit".to_owned(),
+            None => "no step of it fits".to_owned(),
+            Some(CacheState::Absent) => "absent".to_owned(),
+            Some(CacheState::Denied) => "denied, for want of a login in `REGISTRY_LOGINS` or a permission".to_owned(),
+            Some(CacheState::Unusable(reason)) => format!("not usable: {reason}"),
+        };
+        log.send(Event::Note(format!("cache {name}: {words}, look-up {}", duration(import.took)))).await;
+    }
+    if summary.cached > 0 {
+        log.send(Event::Note(format!("{} of {} steps cached", summary.cached, summary.steps))).await;
+    }
+}
+
+fn bug(message: &str) -> Failure {
+    super::super::bug(message)
+}

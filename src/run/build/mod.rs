@@ -1,0 +1,74 @@
+//! The build: the context goes in, an image's id comes out.
+
+mod buildkit;
+mod classic;
+
+use super::preflight::Ready;
+use super::warn;
+use crate::config::{Config, Warning};
+use crate::context::Sent;
+use crate::engine::{BuildError, Error, ImageId, Login};
+use crate::error::{Explain as _, Failure};
+use crate::plan::Chosen;
+use crate::progress::Log;
+
+/// Builds, by the builder that was chosen, or by the classic one where no session comes about and it can do it too.
+pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<ImageId, Failure> {
+    let logins = logins(config, ready).await?;
+    if ready.choice.builder == Chosen::Buildkit {
+        match buildkit::build(config, ready, &logins, log).await {
+            Err(Stop::NoSession(error)) if ready.choice.falls_back => {
+                let message = format!("{error}: built by the classic builder instead");
+                warn(log, [Warning { message, hint: error.hint() }]).await;
+            }
+            Err(Stop::NoSession(error)) => return Err(error.into()),
+            Err(Stop::Failed(failure)) => return Err(failure),
+            Ok(image) => return Ok(image),
+        }
+    }
+    classic::build(config, ready, &logins, log).await
+}
+
+/// Why BuildKit gave no image.
+enum Stop {
+    /// The engine, or something on the way, does not give a session. Nothing was built yet.
+    NoSession(Error),
+    /// Anything else.
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Logins for base images: those of the user, and for the registry that is pushed to.
+async fn logins(config: &Config, ready: &Ready) -> Result<Vec<Login>, Failure> {
+    let mut logins: Vec<Login> = config.registry_logins.iter().map(Login::from).collect();
+    if let Some(ecr) = &ready.ecr {
+        let token = ecr.tokens.token().await?;
+        logins.push(super::push::login(&ecr.repository, &token));
+    }
+    Ok(logins)
+}
+
+/// Tells what was odd about the files that were sent; an error that broke off the sending is the reason of the failure,
+/// whatever the engine says of it.
+async fn told(
+    sent: Option<Sent>,
+    built: Result<ImageId, BuildError>,
+    ready: &Ready,
+    log: &Log,
+) -> Result<ImageId, Failure> {
+    let mut broke_off = None;
+    if let Some(sent) = sent {
+        tracing::debug!("{} files, {} bytes were sent", sent.files, sent.bytes);
+        warn(log, sent.warnings.into_iter().filter(|warning| !ready.told.contains(warning))).await;
+        broke_off = sent.error;
+    }
+    built.map_err(|error| match broke_off {
+        Some(reason) => reason.into(),
+        None => BuildError::into(error),
+    })
+}

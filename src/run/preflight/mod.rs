@@ -1,0 +1,256 @@
+//! Before the build: everything that can be known, asked for at once, and every problem in one list.
+
+mod ecr;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
+
+use super::warn;
+use crate::config::{Config, ContextSource, NamedContext};
+use crate::context::{Context, Request, Survey, Tree};
+use crate::dockerfile::{Dockerfile, Named, Rewritten, Source, Variables};
+use crate::engine::{Engine, Trace};
+use crate::error::Failure;
+use crate::plan::{Choice, Chosen, Wishes, choose};
+use crate::progress::{Event, Log, bytes, counted};
+use crate::report::Folder;
+use crate::session::secrets::Secrets;
+
+pub(super) use ecr::{EcrSide, PushSide};
+
+/// Where the pipes of a step keep their files, below the clone folder (Bitbucket documentation, "Advanced techniques for
+/// writing pipes"). Other pipes leave secrets there.
+const PIPES_STORAGE: &str = ".bitbucket/pipelines/generated";
+
+/// What the checks opened and found.
+pub(super) struct Ready {
+    pub(super) engine: Engine,
+    pub(super) trace: Trace,
+    pub(super) context: Arc<Context>,
+    /// Which builder builds.
+    pub(super) choice: Choice,
+    pub(super) secrets: Secrets,
+    pub(super) dockerfile: Dockerfile,
+    /// What BuildKit is served; `None` for the classic builder.
+    pub(super) served: Option<Served>,
+    /// What the log has said already of the context.
+    pub(super) told: Vec<crate::context::Warning>,
+    pub(super) output: Folder,
+    /// `None` without credentials, which only a run that pushes nothing may lack.
+    pub(super) ecr: Option<EcrSide>,
+}
+
+/// The Dockerfile as BuildKit is served it, and what it needs.
+pub(super) struct Served {
+    /// Its name, without folders.
+    pub(super) name: String,
+    /// Where it lies, for the log.
+    pub(super) path: String,
+    pub(super) rewritten: Rewritten,
+    /// The values of variables, as far as they are known before the build.
+    pub(super) variables: Variables,
+    /// The folders of `BUILD_CONTEXTS` that are used, by the paths at which they are served.
+    pub(super) folders: Vec<(String, Tree)>,
+}
+
+/// Checks everything in parallel and tells what was found.
+pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failure>> {
+    let output = config.output_dir.clone();
+    let (ecr, engine, context, secrets, output) = tokio::join!(
+        ecr::check(config, log),
+        engine_side(config),
+        blocking({
+            let (request, contexts) = (request(config), config.build.contexts.clone());
+            move || context_side(&request, &contexts)
+        }),
+        blocking({
+            let secrets = config.build.secrets.clone();
+            move || Secrets::load(&secrets).map_err(|errors| errors.into_iter().map(Failure::from).collect())
+        }),
+        blocking(move || Folder::prepare(&output).map_err(|error| vec![error.into()])),
+    );
+    if let Ok(secrets) = &secrets {
+        for text in secrets.texts() {
+            log.mask(text).await;
+        }
+    }
+    if let Ok(Some(ecr)) = &ecr {
+        ecr::tell(ecr, log).await;
+    }
+    if let Ok((engine, _)) = &engine {
+        log.send(Event::Fact("engine", engine.facts().to_string())).await;
+    }
+    let choice = match (&engine, &context) {
+        (Ok((engine, _)), Ok(found)) => Some(choice(config, engine, found)),
+        (_, _) => None,
+    };
+    if let Some(Ok(choice)) = &choice {
+        log.send(Event::Fact("builder", choice.words.clone())).await;
+    }
+    let context = match (context, &choice) {
+        (Ok(found), choice) => {
+            let is_buildkit = matches!(choice, Some(Ok(Choice { builder: Chosen::Buildkit, .. })));
+            found.tell(config, is_buildkit, log).await
+        }
+        (Err(failures), _) => Err(failures),
+    };
+    let is_buildkit = matches!(&choice, Some(Ok(Choice { builder: Chosen::Buildkit, .. })));
+    if let (Ok(side), true) = (&ecr, is_buildkit) {
+        ecr::tell_cache(config, side.as_ref(), log).await;
+    }
+    let served = match (&context, &engine) {
+        (Ok(found), Ok((engine, _))) if is_buildkit => Some(found.serve(config, engine, log).await),
+        (_, _) => None,
+    };
+    match (ecr, engine, choice, context, served.transpose(), secrets, output) {
+        (Ok(ecr), Ok((engine, trace)), Some(Ok(choice)), Ok(found), Ok(served), Ok(secrets), Ok(output)) => {
+            let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
+            Ok(Ready { engine, trace, context, choice, secrets, dockerfile, served, told, output, ecr })
+        }
+        (ecr, engine, choice, context, served, secrets, output) => {
+            let choice = choice.and_then(Result::err);
+            let failures = [ecr.err(), engine.err(), choice, context.err(), served.err(), secrets.err(), output.err()];
+            Err(failures.into_iter().flatten().flatten().collect())
+        }
+    }
+}
+
+/// Runs what reads files on a thread where it may wait for the disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Vec<Failure>> + Send + 'static,
+) -> Result<T, Vec<Failure>> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+fn request(config: &Config) -> Request {
+    let bitbucket = &config.bitbucket;
+    let mut own_folders: Vec<PathBuf> = bitbucket.storage_dirs.clone();
+    // An output folder that holds the context itself keeps only its own files from it.
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if real(&config.build.context).starts_with(real(&config.output_dir)) {
+        own_folders.extend(Folder::files(&config.output_dir));
+    } else {
+        own_folders.push(config.output_dir.clone());
+    }
+    own_folders.push(bitbucket.clone_dir.clone().unwrap_or_default().join(PIPES_STORAGE));
+    Request {
+        root: config.build.context.clone(),
+        dockerfile: config.build.dockerfile.clone(),
+        own_folders,
+        source_date_epoch: config.build.source_date_epoch,
+    }
+}
+
+/// What was found of the context.
+struct Found {
+    context: Context,
+    dockerfile: Dockerfile,
+    survey: Survey,
+    /// The folders of `BUILD_CONTEXTS` by their names.
+    folders: Vec<(String, Tree)>,
+}
+
+fn context_side(request: &Request, contexts: &[NamedContext]) -> Result<Found, Vec<Failure>> {
+    let failures = |errors: Vec<crate::context::Error>| errors.into_iter().map(Failure::from).collect::<Vec<_>>();
+    let context = Context::open(request).map_err(failures);
+    let mut folders = Vec::new();
+    let mut errors = Vec::new();
+    for NamedContext { name, source } in contexts {
+        let ContextSource::Folder(path) = source else { continue };
+        match Tree::open(name, path, &request.own_folders, request.source_date_epoch) {
+            Ok(tree) => folders.push((name.clone(), tree)),
+            Err(more) => errors.extend(more.into_iter().map(Failure::from)),
+        }
+    }
+    match context {
+        Ok(context) if errors.is_empty() => {
+            let dockerfile = Dockerfile::parse(context.dockerfile().content());
+            let survey = context.survey();
+            Ok(Found { context, dockerfile, survey, folders })
+        }
+        context => Err(context.err().into_iter().flatten().chain(errors).collect()),
+    }
+}
+
+fn choice(config: &Config, engine: &Engine, found: &Found) -> Result<Choice, Vec<Failure>> {
+    let needs = found.dockerfile.needs_buildkit(config.build.target.as_deref());
+    let wishes = Wishes {
+        builder: config.builder,
+        build: &config.build,
+        cache_from: &config.cache.from,
+        engine: engine.facts(),
+        only_buildkit: needs.as_ref(),
+        not_utf8: found.survey.not_utf8.as_deref(),
+    };
+    choose(&wishes).map_err(|failures| failures.into_iter().map(Failure::from).collect())
+}
+
+async fn engine_side(config: &Config) -> Result<(Engine, Trace), Vec<Failure>> {
+    let failure = |error: crate::engine::Error| vec![Failure::from(error)];
+    let engine = Engine::connect(&config.engine).await.map_err(failure)?;
+    let trace = engine.trace().await.map_err(failure)?;
+    Ok((engine, trace))
+}
+
+impl Found {
+    /// Makes ready what BuildKit is served.
+    async fn serve(&self, config: &Config, engine: &Engine, log: &Log) -> Result<Served, Vec<Failure>> {
+        let (facts, build) = (engine.facts(), &config.build);
+        let given = build.args.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
+        let variables = Variables::of_platform(&facts.os, &facts.architecture).with(given);
+        let named = build.contexts.iter().map(|NamedContext { name, source }| Named {
+            name: name.clone(),
+            source: match source {
+                ContextSource::Folder(_) => Source::Folder,
+                ContextSource::Image(image) => Source::Image(image.clone()),
+            },
+        });
+        let frontend = self.dockerfile.check_frontend(&facts.version, build.target.as_deref(), &variables);
+        let rewritten = self.dockerfile.with_contexts(&named.collect::<Vec<_>>(), &variables);
+        let rewritten = match (rewritten, frontend) {
+            (Ok(rewritten), Ok(())) => rewritten,
+            (rewritten, frontend) => {
+                return Err(rewritten.err().into_iter().chain(frontend.err()).map(Failure::from).collect());
+            }
+        };
+        for name in &rewritten.unused {
+            let message = format!("`BUILD_CONTEXTS`: nothing in the Dockerfile uses `{name}`");
+            let hint = Some("it is used by `FROM`, `COPY --from=` or `RUN --mount=from=`".to_owned());
+            log.send(Event::Warning { message, hint }).await;
+        }
+        let tree = |name: &str| self.folders.iter().find(|(other, _)| other == name).map(|(_, tree)| tree.clone());
+        let folders =
+            rewritten.folders.iter().filter_map(|folder| Some((folder.path.clone(), tree(&folder.name)?))).collect();
+        let path = &self.context.dockerfile().path;
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("Dockerfile").to_owned();
+        Ok(Served { name, path: path.display().to_string(), rewritten, variables, folders })
+    }
+
+    /// Tells of the context. What of it cannot be sent is a failure for the classic builder, which is sent everything, and a
+    /// warning for BuildKit, which may never ask for it.
+    async fn tell(mut self, config: &Config, is_buildkit: bool, log: &Log) -> Result<Self, Vec<Failure>> {
+        let (context, survey) = (&self.context, &self.survey);
+        log.send(Event::Fact("dockerfile", context.dockerfile().path.display().to_string())).await;
+        let ignore = context.ignore_file().map(|file| format!(", without what `{}` excludes", file.display()));
+        let text = format!(
+            "{}, {}, {}{}",
+            config.build.context.display(),
+            counted(survey.files) + if survey.files == 1 { " file" } else { " files" },
+            bytes(survey.bytes),
+            ignore.unwrap_or_default()
+        );
+        log.send(Event::Fact("context", text)).await;
+        warn(log, survey.warnings.iter().cloned()).await;
+        let problems = std::mem::take(&mut self.survey.problems).into_iter().map(Failure::from);
+        if !is_buildkit && problems.len() > 0 {
+            return Err(problems.collect());
+        }
+        for problem in problems {
+            let message = format!("{}: the build fails if it copies that", problem.message);
+            log.send(Event::Warning { message, hint: problem.hint }).await;
+        }
+        Ok(self)
+    }
+}
