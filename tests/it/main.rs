@@ -2,8 +2,12 @@
 //! One binary, since each would be linked anew. `tests/lab/README.md` explains the labs.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may")]
 
+mod build_contexts;
 mod build_failures;
+mod build_secrets;
 mod build_variables;
+mod builder;
+mod cache;
 mod context;
 mod credentials;
 mod engine;
@@ -17,7 +21,10 @@ mod main_job;
 mod pipe;
 mod proxy;
 mod push_faults;
+mod recorder;
+mod registry_logins;
 mod relay;
 mod repository;
 mod secrets;
+mod session_faults;
 mod variables;
