@@ -27,4 +27,5 @@ mod relay;
 mod repository;
 mod secrets;
 mod session_faults;
+mod trees;
 mod variables;
