@@ -1,4 +1,4 @@
-"""Stands between the pipe and everything it speaks to, and notes when the others were at work.
+"""Stands between the pipe and everything it speaks to, and notes when the others were at work, and how much they were sent.
 
 A relay to the engine, and a CONNECT proxy for AWS and the registry. A turn begins with the first byte a client sends and ends
 with the last byte it gets before it sends again: the time in which the pipe had handed the work to somebody else. Bytes are
@@ -17,7 +17,9 @@ class Relay:
     def __init__(self, engine: str) -> None:
         self.engine = engine
         self.turns: list[list[float]] = []
+        self.sent = 0  # bytes, to all of them
         self.first_byte: float | None = None
+        self.links: set[asyncio.StreamWriter] = set()
         self.loop = asyncio.new_event_loop()
         self.engine_port = self.proxy_port = 0
         ready = threading.Event()
@@ -26,16 +28,15 @@ class Relay:
         ready.wait(10)
 
     def reset(self) -> None:
-        self.turns, self.first_byte = [], None
+        self.turns, self.sent, self.first_byte = [], 0, None
 
     def close(self) -> None:
         """Ends what is under way, and the thread."""
 
         async def end() -> None:
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for link in self.links:
+                link.close()
+            await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
             self.loop.stop()
 
         asyncio.run_coroutine_threadsafe(end(), self.loop)
@@ -75,18 +76,19 @@ class Relay:
 
     async def _join(self, reader, writer, up_reader, up_writer) -> None:
         turn: list[list[float]] = []
+        self.links |= {writer, up_writer}
 
         async def forward() -> None:
             while piece := await reader.read(1 << 20):
                 now = time.monotonic()
                 self.first_byte = self.first_byte or now
+                self.sent += len(piece)
                 if not turn or turn[0][2]:
                     turn[:] = [[now, now, 0]]
                     self.turns.append(turn[0])  # the third number says that an answer has begun
                 up_writer.write(piece)
                 await up_writer.drain()
-            if up_writer.can_write_eof():
-                up_writer.write_eof()
+            up_writer.close()  # a process has ended: none of them closes only half of a connection
 
         async def backward() -> None:
             while piece := await up_reader.read(1 << 20):
@@ -98,3 +100,4 @@ class Relay:
 
         await asyncio.gather(forward(), backward(), return_exceptions=True)
         up_writer.close()
+        self.links -= {writer, up_writer}

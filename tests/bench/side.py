@@ -1,0 +1,101 @@
+"""The sides of a comparison: a command each, run in turn."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+from lab import HERE, Lab
+from peak import Peak
+
+BINARY = HERE.parent.parent / "target" / "release" / "ecr-pipe"
+KEYS = {"AWS_KEY": "AKIABENCHBENCHBENCH0", "AWS_SECRET": "bench-secret"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of one side."""
+
+    seconds: float
+    memory: int
+    log: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    folder: pathlib.Path
+
+    def run(self) -> Run:
+        """Runs it once. It must succeed."""
+        with tempfile.TemporaryFile() as output:
+            began = time.monotonic()
+            process = subprocess.Popen(self.command, env=self.environment, cwd=self.folder, stdout=output, stderr=output)
+            peak = Peak(process.pid)
+            process.wait()
+            seconds = time.monotonic() - began
+            memory = peak.stop()
+            output.seek(0)
+            log = output.read().decode(errors="replace")
+        if process.returncode != 0:
+            sys.exit(f"{self.name}: {self.command} ended with {process.returncode}:\n{log[-4000:]}")
+        return Run(seconds, memory, log)
+
+
+def pipe_environment(lab: Lab, root: pathlib.Path, **more: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "DOCKER_HOST": lab.facts["docker_host"], "SSL_CERT_FILE": lab.facts["ca"], "TAG": "bench",
+            "OUTPUT_DIR": str(root.parent / "output"), **more}
+
+
+def pipe(lab: Lab, root: pathlib.Path, name: str = "pipe", **more: str) -> Side:
+    return Side(name, lab.enter([str(BINARY)], root), pipe_environment(lab, root, **more), root)
+
+
+def cli(lab: Lab, root: pathlib.Path, dockerfile: str, buildkit: bool) -> Side:
+    """BuildKit by the CLI that a Bitbucket step has, since newer ones speak other calls; the classic builder by the engine's own."""
+    program = lab.facts["step_cli" if buildkit else "docker_cli"]
+    environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": lab.facts["admin_docker_host"], "HOME": "/nonexistent",
+                   "DOCKER_BUILDKIT": "1" if buildkit else "0"}
+    return Side("cli", lab.enter([program, "build", "--file", dockerfile, "--tag", "bench-cli", "."], root), environment, root)
+
+
+def interleave(sides: list[Side], rounds: int, prepare: Callable[[], None]) -> Iterator[tuple[str, Run]]:
+    """Each side once a round, each round with another one first; what is prepared before a run is not timed."""
+    for number in range(rounds):
+        first = number % len(sides)
+        for side in sides[first:] + sides[:first]:
+            prepare()
+            yield side.name, side.run()
+
+
+class Results:
+    """The runs of each side."""
+
+    def __init__(self, runs: Iterator[tuple[str, Run]]) -> None:
+        self.runs: dict[str, list[Run]] = {}
+        for name, run in runs:
+            self.runs.setdefault(name, []).append(run)
+
+    def seconds(self, name: str) -> str:
+        values = [run.seconds for run in self.runs[name]]
+        return f"{statistics.median(values):.2f} s ({min(values):.2f}–{max(values):.2f})"
+
+    def memory(self, name: str) -> str:
+        return mebibytes([run.memory for run in self.runs[name]])
+
+    def ratio(self, name: str, other: str) -> str:
+        ours, theirs = (statistics.median(run.seconds for run in self.runs[each]) for each in (name, other))
+        return f"{ours / theirs:.2f}"
+
+
+def mebibytes(values: list[float]) -> str:
+    return f"{max(values) / 2**20:.0f} MiB"
