@@ -90,7 +90,7 @@ impl Engine {
         head.uri = uri;
         head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
         if !request.logins.is_empty() {
-            head.headers.insert("X-Registry-Config", login::config(request.logins));
+            head.headers.insert("X-Registry-Config", login::config(request.logins, self.facts().index.as_deref()));
         }
         let body: Body = Either::Right(StreamBody::new(context));
         self.ask(CALL, Request::from_parts(head, body)).await

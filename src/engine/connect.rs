@@ -57,11 +57,12 @@ impl Engine {
                 _ => error,
             }
         })?;
-        let storage = info.map_err(|error| tracing::debug!("the engine does not say where images lie: {error}"));
+        let info = info.map_err(|error| tracing::debug!("the engine does not describe itself: {error}")).ok();
         let facts = Facts {
             version: version.version.unwrap_or(ping.version),
             api,
-            storage: storage.ok().map(Into::into),
+            index: info.as_ref().and_then(|info| info.index_server_address.clone()),
+            storage: info.map(Into::into),
             os: version.os.unwrap_or_default(),
             architecture: version.arch.unwrap_or_default(),
             address: transport.name().to_owned(),

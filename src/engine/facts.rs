@@ -17,6 +17,8 @@ pub struct Facts {
     pub api: ApiVersion,
     /// Where images lie, unless the engine would not say.
     pub storage: Option<Storage>,
+    /// Under which a login to Docker Hub is looked for, unless the engine would not say.
+    pub index: Option<String>,
     /// `linux`
     pub os: String,
     /// In Go's words: `amd64`, `arm64`.

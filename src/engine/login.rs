@@ -8,10 +8,6 @@ use serde_json::json;
 
 use crate::config::RegistryLogin;
 
-/// The one key under which the engine looks for a login to Docker Hub (moby `registry/config.go`, `IndexServer`): part of its
-/// API, and the only login that is not kept under the registry's host.
-const DOCKER_HUB: &str = "https://index.docker.io/v1/";
-
 /// Who one is to a registry.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -30,13 +26,8 @@ impl From<&RegistryLogin> for Login {
 }
 
 impl Login {
-    fn key(&self) -> &str {
-        // The configuration has one spelling for it.
-        if self.host == "docker.io" { DOCKER_HUB } else { &self.host }
-    }
-
     fn json(&self) -> serde_json::Value {
-        json!({ "username": self.username, "password": self.password.expose_secret(), "serveraddress": self.key() })
+        json!({ "username": self.username, "password": self.password.expose_secret(), "serveraddress": self.host })
     }
 
     /// The value of `X-Registry-Auth`.
@@ -46,8 +37,13 @@ impl Login {
 }
 
 /// The value of `X-Registry-Config`.
-pub(super) fn config(logins: &[Login]) -> HeaderValue {
-    let all: serde_json::Map<_, _> = logins.iter().map(|login| (login.key().to_owned(), login.json())).collect();
+///
+/// A login to Docker Hub is the only one that the engine does not look for under the registry's host, but under the address of
+/// the index (moby `registry/config.go`, `IndexServer`), which it tells itself in `GET /info`.
+pub(super) fn config(logins: &[Login], index: Option<&str>) -> HeaderValue {
+    // The configuration has one spelling for it.
+    let key = |login: &Login| index.filter(|_| login.host == "docker.io").unwrap_or(&login.host).to_owned();
+    let all: serde_json::Map<_, _> = logins.iter().map(|login| (key(login), login.json())).collect();
     header(&all.into())
 }
 
@@ -76,8 +72,8 @@ mod tests {
 
     #[test]
     fn docker_hub_has_the_key_that_the_engine_looks_for() {
-        let all = decoded(&config(&[login("docker.io"), login("registry.lab.test:5000")]));
-        assert_eq!(all[DOCKER_HUB]["username"], "user");
+        let all = decoded(&config(&[login("docker.io"), login("registry.lab.test:5000")], Some("https://index/v1/")));
+        assert_eq!(all["https://index/v1/"]["username"], "user");
         assert_eq!(all["registry.lab.test:5000"]["password"], "a?>~b");
     }
 
@@ -86,6 +82,6 @@ mod tests {
         let login = login("docker.io");
         assert!(!format!("{login:?} {:?}", login.auth()).contains("a?>~b"));
         assert_eq!(format!("{:?}", login.auth()), "Sensitive");
-        assert_eq!(decoded(&login.auth())["serveraddress"], DOCKER_HUB);
+        assert_eq!(decoded(&login.auth())["serveraddress"], "docker.io");
     }
 }

@@ -36,7 +36,7 @@ class Lab:
     @property
     def socket(self) -> str:
         """The engine's socket as the machine sees it."""
-        return f"/proc/{self.facts['pid']}/root/run/docker.sock"
+        return str(pathlib.Path("/proc", str(self.facts["pid"]), "root", "run", "docker.sock"))
 
     def enter(self, command: list[str], folder: pathlib.Path) -> list[str]:
         return ["nsenter", "--target", str(self.facts["pid"]), "--mount", "--net", f"--wdns={folder}", "--", *command]

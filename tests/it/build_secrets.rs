@@ -68,7 +68,7 @@ fn leaves_no_trace(engine: Engine, caged: bool) {
         let pipe = step(lab).var("DEBUG", debug).var("RUST_LOG", "trace").file("marker", MARKER).dockerfile(
             &"FROM busybox:1.36 AS first
 RUN echo DEBUG > /debug
-RUN --mount=type=secret,id=key,target=/root/.ssh/id,mode=0440,uid=7,gid=8 stat -c %a:%u:%g /root/.ssh/id > /stat; sha256sum < /root/.ssh/id > /sums; cat /root/.ssh/id
+RUN --mount=type=secret,id=key,target=/keys/id,mode=0440,uid=7,gid=8 stat -c %a:%u:%g /keys/id > /stat; sha256sum < /keys/id > /sums; cat /keys/id
 FROM busybox:1.36
 RUN echo DEBUG > /debug
 COPY --from=first /stat /sums /

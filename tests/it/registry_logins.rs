@@ -130,6 +130,14 @@ fn a_wrong_password_is_told_with_what_to_look_at() {
 }
 
 #[test]
+fn the_classic_builder_gives_a_login_to_docker_hub_under_the_name_that_the_engine_has_for_it() {
+    for lab in labs() {
+        let pipe = step(lab, "FROM hub-user/base:1\nRUN echo classic > /x\n").var("BUILDER", "classic");
+        pipe.var("PULL", "true").run().exits(0).says("  builder     classic, as `BUILDER` says\n");
+    }
+}
+
+#[test]
 fn a_private_image_without_a_login_asks_for_one() {
     for lab in labs() {
         let pipe =

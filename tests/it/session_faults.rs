@@ -16,7 +16,7 @@ const EITHER: &str = "FROM busybox:1.36\nRUN echo built > /proof\n";
 /// What the classic builder cannot.
 const ONLY_BUILDKIT: &str = "FROM busybox:1.36\nRUN --mount=type=cache,target=/c echo built > /proof\n";
 
-const LET_PASS: &str = "BuildKit needs a way to the engine that lets `Upgrade: h2c` pass: name the engine itself in `DOCKER_HOST`, or set `BUILDER` to `classic`";
+const LET_PASS: &str = "BuildKit needs a way to the engine that lets `Upgrade: h2c` pass: name the engine itself in `DOCKER_HOST`; a build that needs no BuildKit can do with `BUILDER` as `classic`";
 
 /// What stands between the pipe and the engine has its own way with the request for a session.
 fn refusing(

@@ -104,8 +104,8 @@ fn path(name: &str, taken: &mut Vec<String>) -> String {
 
 /// The short form of a reference, without `:latest` (`reference.FamiliarString`, as `dockerui.NamedContext` compares them).
 fn familiar(reference: &str) -> String {
-    let hub = ["docker.io/", "index.docker.io/"].iter().find_map(|host| reference.strip_prefix(host));
-    let path = hub.unwrap_or(reference);
+    let is_hub = |host: &str| host.strip_suffix("docker.io").is_some_and(|above| above.is_empty() || above == "index.");
+    let path = reference.split_once('/').filter(|(host, _)| is_hub(host)).map_or(reference, |(_, path)| path);
     let path = path.strip_prefix("library/").filter(|name| !name.contains('/')).unwrap_or(path);
     path.strip_suffix(":latest").unwrap_or(path).to_owned()
 }
@@ -118,13 +118,17 @@ mod tests {
     fn names_are_compared_in_their_short_form() {
         for (reference, short) in [
             ("docker.io/library/alpine:latest", "alpine"),
-            ("index.docker.io/a/b:1", "a/b:1"),
+            ("docker.io/a/b:1", "a/b:1"),
             ("library/alpine", "alpine"),
             ("library/a/b", "library/a/b"),
             ("ghcr.io/library/a:latest", "ghcr.io/library/a"),
             ("alpine@sha256:1", "alpine@sha256:1"),
         ] {
             assert_eq!(familiar(reference), short);
+        }
+        // Of the hosts below Docker Hub's own only its index is another name for it (distribution `reference/normalize.go`).
+        for (above, short) in [("index.", "a/b:1"), ("other.", "other.docker.io/a/b:1")] {
+            assert_eq!(familiar(&format!("{above}docker.io/a/b:1")), short);
         }
     }
 

@@ -289,7 +289,7 @@ impl Explain for Error {
             Self::TooOld { .. } => "use a newer engine, such as `image: docker:28-dind` for the docker service".to_owned(),
             Self::TooNew { .. } => "use a newer version of this pipe, or an older image for the docker service".to_owned(),
             Self::NoEngine { .. } => "set `DOCKER_HOST` to where the engine listens".to_owned(),
-            Self::NotUpgraded { .. } | Self::SessionTimeout { .. } => "BuildKit needs a way to the engine that lets `Upgrade: h2c` pass: name the engine itself in `DOCKER_HOST`, or set `BUILDER` to `classic`".to_owned(),
+            Self::NotUpgraded { .. } | Self::SessionTimeout { .. } => "BuildKit needs a way to the engine that lets `Upgrade: h2c` pass: name the engine itself in `DOCKER_HOST`; a build that needs no BuildKit can do with `BUILDER` as `classic`".to_owned(),
             Self::Dropped { .. } | Self::SessionDropped { .. } => "the engine may have been killed for want of memory: give the docker service more (`definitions: services: docker: memory: 2048`)".to_owned(),
             Self::RequestTooLong { .. } => "put large values into files of the context instead".to_owned(),
             Self::Answer { .. } | Self::NotUnderstood { .. } => return None,

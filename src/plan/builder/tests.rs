@@ -10,6 +10,7 @@ fn engine(version: &str, minor: u16) -> Facts {
         version: version.to_owned(),
         api: ApiVersion { major: 1, minor },
         storage: None,
+        index: None,
         os: "linux".to_owned(),
         architecture: "amd64".to_owned(),
         address: String::new(),
