@@ -34,11 +34,13 @@ pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log:
         options.args.push((INLINE_CACHE.to_owned(), "1".into()));
     }
     let caches = cache_from(config, ready);
-    let mut attempt = Attempt { ready, served, options: &options, card: &card, id: &id, session: &mut session };
+    let mut attempt = Attempt { ready, served, options, card: &card, id: &id, session: &mut session };
     let mut built = attempt.build(&caches, Some(log)).await;
     if let (Err(error @ BuildError::LayerBroken { .. }), false) = (&built, caches.is_empty()) {
         let message = format!("{error}: built once more without a cache");
         warn(log, [Warning { message, hint: None }]).await;
+        // The engine has kept what it read of the cache image, and would take steps from it again, hence no cache at all.
+        attempt.options.no_cache = true;
         built = attempt.build(&[], Some(log)).await;
     }
     if let Ok(first) = &built
@@ -65,7 +67,7 @@ pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log:
 struct Attempt<'a> {
     ready: &'a Ready,
     served: &'a Served,
-    options: &'a Build,
+    options: Build,
     card: &'a Card,
     /// Names the build of each attempt, since the one before has ended.
     id: &'a Id,
@@ -76,7 +78,7 @@ impl Attempt<'_> {
     async fn build(&mut self, cache_from: &[String], log: Option<&Log>) -> Result<Built, BuildError> {
         let request = BuildkitRequest {
             dockerfile: &self.served.name,
-            options: self.options,
+            options: &self.options,
             session: &self.card.id,
             build: self.id,
             cache_from,
