@@ -73,6 +73,13 @@ def redirect(site: dict[str, str], request: rules.Request) -> tuple[wire.Head, b
     return None
 
 
+def throttled(site: dict[str, str]) -> dict:
+    """More in a second than ECR lets through."""
+    if site["kind"] == "ecr-registry":
+        return {"status": 429, "body": {"errors": [{"code": "TOOMANYREQUESTS", "message": "Rate exceeded"}]}}
+    return {"status": 400, "body": {"__type": "ThrottlingException", "message": "Rate exceeded"}}
+
+
 def before(site: dict[str, str], head: wire.Head) -> None:
     """ministack reads account and region from the host name, not from a Basic header."""
     if site["kind"] in ("ecr-registry", "private", "s3"):
@@ -80,7 +87,7 @@ def before(site: dict[str, str], head: wire.Head) -> None:
 
 
 def alters(site: dict[str, str], request: rules.Request, answer: wire.Head) -> bool:
-    if site["kind"] == "ecr-api":
+    if site["kind"] in ("ecr-api", "sts"):
         return True
     return site["kind"] == "ecr-registry" and (answer.status >= 400 or request.method == "PATCH")
 
@@ -109,16 +116,37 @@ def in_its_words(request: rules.Request, content: bytes) -> bytes:
     return content
 
 
-async def call(region: str, name: str, body: dict) -> dict:
-    """One ECR API call straight to ministack."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", layout.PORTS["ministack"], limit=1 << 20)
-    data = json.dumps(body).encode()
-    head = wire.Head("POST / HTTP/1.1", [
+async def call(region: str, name: str, body: dict, port: int = layout.PORTS["ministack"]) -> dict:
+    """One ECR API call straight to an emulator."""
+    return await post(port, "/", [
         ("Host", f"api.ecr.{region}.amazonaws.com"), ("X-Amz-Target", f"{TARGET}.{name}"),
-        ("Content-Type", "application/x-amz-json-1.1"), ("Connection", "close"), ("Content-Length", str(len(data))),
-        ("Authorization", f"AWS4-HMAC-SHA256 Credential=LAB/20260101/{region}/ecr/aws4_request, SignedHeaders=host, Signature=0")])
-    writer.write(head.bytes() + data)
+        ("Authorization", f"AWS4-HMAC-SHA256 Credential=LAB/20260101/{region}/ecr/aws4_request, SignedHeaders=host, Signature=0")], body)
+
+
+async def post(port: int, path: str, headers: list[tuple[str, str]], body: dict) -> dict:
+    answer, content = await send(port, "POST", path, [*headers, ("Content-Type", "application/x-amz-json-1.1")], json.dumps(body).encode())
+    try:
+        return {"status": answer.status, "body": json.loads(content or b"{}")}
+    except ValueError:
+        return {"status": answer.status, "body": {"__type": "InternalFailure", "message": content.decode(errors="replace")[:500]}}
+
+
+async def send(port: int, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> tuple[wire.Head, bytes]:
+    head = wire.Head(f"{method} {path} HTTP/1.1", [*headers, ("Connection", "close"), ("Content-Length", str(len(body)))])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+    writer.write(head.bytes() + body)
     answer = await wire.read_head(reader)
-    content = await wire.whole(reader, answer, until_end=True)
+    content = await wire.whole(reader, answer, until_end=True) if wire.has_body(answer, method) else b""
     writer.close()
-    return {"status": answer.status, "body": json.loads(content or b"{}")}
+    return answer, content
+
+
+async def has(region: str, name: str, what: str, digest: str) -> bool:
+    """Whether the repository has this blob or manifest."""
+    answer, _ = await send(layout.PORTS["ministack"], "HEAD", f"/v2/{name}/{what}/{digest}", [("Host", layout.registry(region))])
+    return answer.status == 200
+
+
+async def put_manifest(region: str, name: str, digest: str, raw: bytes, media_type: str) -> None:
+    headers = [("Host", layout.registry(region)), ("Content-Type", media_type)]
+    await send(layout.PORTS["ministack"], "PUT", f"/v2/{name}/manifests/{digest}", headers, raw)

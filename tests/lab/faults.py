@@ -12,7 +12,9 @@ import time
 
 import ecr
 import hub
+import iam
 import layout
+import moto
 import policy
 import rules
 import wire
@@ -43,28 +45,36 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     if site is None:
         await send(writer, *wire.answer(421, {}, f"the lab has no host {host}\n"))
         return
-    # API bodies are small: read at once, since STS names its action there.
+    # API bodies are small: read at once, since STS names its action there. Manifests are too, and ECR looks into them.
     is_api = site["kind"] in ("ecr-api", "sts", "hub-auth")
-    sent = await wire.whole(reader, head, until_end=False) if is_api else None
-    request = rules.Request(host, head.method, head.path, ecr.action(head, sent), ecr.access_key(head))
+    is_manifest = site["kind"] == "ecr-registry" and head.method == "PUT" and "/manifests/" in head.path
+    sent = await wire.whole(reader, head, until_end=False) if is_api or is_manifest else None
+    form = sent if is_api else None
+    request = rules.Request(host, head.method, head.path, ecr.action(head, form), ecr.access_key(head))
+    actions = iam.asked(site, request, head, sent)
     record = {"time": time.time(), "host": host, "method": request.method, "path": request.path, "target": request.target,
-              "access_key": request.access_key, "user": hub.login(head, sent)[0], "status": None,
-              "bytes_in": len(sent or b""), "bytes_out": 0, "fault": None}
+              "access_key": request.access_key, "user": hub.login(head, form)[0], "status": None,
+              "bytes_in": len(sent or b""), "bytes_out": 0, "fault": None, "actions": [action for action, _ in actions]}
     records.append(record)
     rule = next((each for each in active if each.takes(request)), None)
     fault: dict = {}
     if rule:
         fault, record["fault"] = rule.raw, rule.id
     await asyncio.sleep(fault.get("delay", 0))
-    if fault.get("cut") is True:
+    if fault.get("cut") is True or (sent is not None and cut_at(fault, "request", len(sent) + 1) <= len(sent)):
         raise Cut
+    if "limit" in fault:
+        fault = {**fault, "answer": ecr.throttled(site)}
     if "answer" in fault:
         await drain(reader, head, record, sent)
         given = fault["answer"]
         told = wire.answer(given.get("status", 500), given.get("headers", {}), given.get("body", ""))
         await respond(writer, request, *told, fault, record)
         return
-    made = (ecr.refuse(site, host, head) or hub.respond(site, request, head, sent) or ecr.redirect(site, request)
+    made = ecr.refuse(site, host, head) or iam.refuse(site, request, actions, head)
+    if not made and "to" in fault and site["kind"] == "ecr-api" and request.target not in moto.NOT_ITS:
+        made = await moto.answer(site["region"], request.target, sent)
+    made = (made or hub.respond(site, request, head, sent) or ecr.redirect(site, request)
             or await policy.intercept(site, request, head, sent))
     if made:
         await drain(reader, head, record, sent)
@@ -100,6 +110,7 @@ async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, he
             if answer.status < 300:
                 content = await policy.learn(site, request, sent, content)
             content = ecr.after(site, request, answer, content)
+            iam.learn(request, content)
             if with_body:
                 answer.set("Content-Length", str(len(content)))
             await respond(writer, request, answer, content if with_body else b"", fault, record)
@@ -111,8 +122,13 @@ async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, he
         up_writer.transport.abort()
 
 
+def cut_at(fault: dict, side: str, otherwise):
+    """After how many bytes of the request or the response the connection is dropped."""
+    return fault["cut"].get(side, otherwise) if isinstance(fault.get("cut"), dict) else otherwise
+
+
 async def upload(reader: asyncio.StreamReader, up: asyncio.StreamWriter, head: wire.Head, fault: dict, record: dict) -> None:
-    cut = fault["cut"].get("request") if isinstance(fault.get("cut"), dict) else None
+    cut = cut_at(fault, "request", None)
     if cut == 0:
         raise Cut
     async for piece in wire.body(reader, head, until_end=False):
@@ -148,7 +164,7 @@ async def respond(writer: asyncio.StreamWriter, request: rules.Request, answer: 
 
 
 async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: wire.Head, with_body: bool, fault: dict, record: dict) -> None:
-    cut = fault["cut"].get("response") if isinstance(fault.get("cut"), dict) else None
+    cut = cut_at(fault, "response", None)
     alter(answer, fault, record)
     if cut == 0:
         record["status"] = None
@@ -185,7 +201,7 @@ async def send(writer: asyncio.StreamWriter, head: wire.Head, content: bytes) ->
 
 
 async def control(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One JSON line in, JSON lines out: add, clear, rules, requests, ecr."""
+    """One JSON line in, JSON lines out: add, clear, rules, requests, ecr, iam, findings."""
     try:
         lines = await command(json.loads(await reader.readline()))
     except (ValueError, KeyError, TypeError, OSError) as error:
@@ -209,18 +225,14 @@ async def command(asked: dict) -> list[dict]:
     if what == "requests":
         return records
     if what == "ecr":
-        return [await look_up(asked["region"], asked["action"], asked["body"])]
+        # A call of the tests' own: neither recorded nor subject to rules.
+        return [await policy.look_up(asked["region"], asked["action"], asked["body"])]
+    if what == "iam":
+        return iam.command(asked)
+    if what == "findings":
+        await moto.findings(asked["region"], asked["results"])
+        return []
     raise ValueError(f"unknown: {what}")
-
-
-async def look_up(region: str, action: str, body: dict) -> dict:
-    """An API call of the tests' own: neither recorded nor subject to rules, but with the same exclusion filters."""
-    answer = await ecr.call(region, action, body)
-    if answer["status"] < 300:
-        request = rules.Request("", "POST", "/", action, "")
-        content = await policy.learn({"region": region}, request, json.dumps(body).encode(), json.dumps(answer["body"]).encode())
-        answer["body"] = json.loads(content)
-    return answer
 
 
 async def main() -> None:

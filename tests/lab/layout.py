@@ -28,7 +28,7 @@ CA_BUNDLE = f"{STATE}/ca.pem"
 DOCKER_CONFIG = f"{STATE}/docker-cli"
 NSENTER = ["--mount", "--net", "--pid", "--uts", "--ipc"]
 
-PORTS = {"ministack": 4566, "mirror": 5000, "mirror-store": 5001, "private-store": 5002, "faults": 8080, "tls": 443}
+PORTS = {"ministack": 4566, "mirror": 5000, "mirror-store": 5001, "private-store": 5002, "moto": 4567, "faults": 8080, "tls": 443}
 
 HERE = pathlib.Path(__file__).resolve().parent
 

@@ -1,15 +1,15 @@
-"""What ECR enforces and ministack does not know: tags that may not move, with exclusions; blob mounting, off unless the
-account asked for it; and answers to calls that ministack does not have."""
+"""What ECR enforces and ministack does not know: manifests that are whole, tags that may not move, with exclusions; uploads
+that were begun; blob mounting, off unless the account asked for it; and answers to calls that ministack does not have."""
 
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import json
 import re
 
 import ecr
 import layout
+import manifests
 import rules
 import wire
 
@@ -17,6 +17,7 @@ Answer = tuple[wire.Head, bytes]
 
 filters: dict[tuple[str, str], list[dict]] = {}  # (region, repository) -> exclusion filters
 settings: dict[tuple[str, str], str] = {}  # (region, setting) -> value
+uploads: set[str] = set()  # ids of the API's uploads that are not complete
 
 
 def failure(kind: str, message: str) -> Answer:
@@ -32,8 +33,12 @@ async def intercept(site: dict[str, str], request: rules.Request, head: wire.Hea
         return None
     if request.method == "POST" and "mount=" in request.path and settings.get((region, "BLOB_MOUNTING")) != "ENABLED":
         head.first = re.sub(r"\?\S*", "", head.first, count=1)  # ECR then begins an ordinary upload
-    match = re.fullmatch(r"/v2/(.+)/manifests/([^:?]+)", request.path)
-    if request.method == "PUT" and match and await frozen(region, match[1], match[2]):
+    match = re.fullmatch(r"/v2/(.+)/manifests/([^?]+)", request.path)
+    if request.method != "PUT" or not match or not await exists(region, match[1]):
+        return None
+    if bad := await manifests.problem(region, match[1], sent or b"", head.get("Content-Type")):
+        return bad.of_registry()
+    if await frozen(region, match[1], match[2]):
         # The same image again is refused too, as ECR does here.
         text = f"The image tag '{match[2]}' already exists in the '{match[1]}' repository and cannot be overwritten because the tag is immutable."
         return wire.answer(400, {}, {"errors": [{"code": "TAG_INVALID", "message": text}]})
@@ -41,15 +46,25 @@ async def intercept(site: dict[str, str], request: rules.Request, head: wire.Hea
 
 
 async def api(region: str, target: str, body: dict) -> Answer | None:
-    name, tag = body.get("repositoryName", ""), body.get("imageTag")
-    if target == "PutImage" and tag and (now := await digest(region, name, tag)):
-        new = body.get("imageDigest") or "sha256:" + hashlib.sha256(body.get("imageManifest", "").encode()).hexdigest()
-        if now == new:
-            return failure("ImageAlreadyExistsException", f"Image with digest '{new}' and tag '{tag}' already exists in the "
-                           f"repository with name '{name}' in registry with id '{layout.ACCOUNT}'")
-        if await frozen(region, name, tag):
-            return failure("ImageTagAlreadyExistsException", f"The image tag '{tag}' already exists in the '{name}' repository "
-                           "and cannot be overwritten because the tag is immutable.")
+    name = body.get("repositoryName", "")
+    if target == "PutImage" and await exists(region, name):
+        return await put_image(region, name, body)
+    if target in ("UploadLayerPart", "CompleteLayerUpload"):
+        if body.get("uploadId") not in uploads:
+            return failure("UploadNotFoundException", f"Upload with id '{body.get('uploadId')}' could not be found for the repository with name "
+                           f"'{name}' in the registry with id '{layout.ACCOUNT}'")
+        if target == "CompleteLayerUpload":
+            uploads.discard(body["uploadId"])
+    if target == "BatchCheckLayerAvailability" and await exists(region, name):
+        have = {each: await ecr.has(region, name, "blobs", each) for each in body["layerDigests"]}
+        layers = [{"layerDigest": each, "layerAvailability": "AVAILABLE" if here else "UNAVAILABLE"} for each, here in have.items()]
+        return wire.answer(200, {}, {"layers": layers, "failures": []})
+    if target == "DescribeImages" and await exists(region, name):
+        for each in body.get("imageIds", []):
+            if not (await ecr.call(region, "BatchGetImage", {"repositoryName": name, "imageIds": [each]}))["body"].get("images"):
+                image = f"{{imageDigest:'{each.get('imageDigest', 'null')}', imageTag:'{each.get('imageTag', 'null')}'}}"
+                return failure("ImageNotFoundException", f"The image with imageId {image} does not exist within the repository with "
+                               f"name '{name}' in the registry with id '{layout.ACCOUNT}'")
     if target == "PutAccountSetting":
         settings[region, body["name"]] = body["value"]
     if target in ("PutAccountSetting", "GetAccountSetting"):
@@ -63,9 +78,33 @@ async def api(region: str, target: str, body: dict) -> Answer | None:
     return None
 
 
+async def put_image(region: str, name: str, body: dict) -> Answer | None:
+    tag, raw = body.get("imageTag"), body.get("imageManifest", "").encode()
+    if bad := await manifests.problem(region, name, raw, body.get("imageManifestMediaType", "")):
+        return bad.of_api()
+    new = manifests.digest(raw)
+    if body.get("imageDigest", new) != new:
+        return failure("ImageDigestDoesNotMatchException", f"Image digest '{body['imageDigest']}' does not match the one of the manifest, '{new}'")
+    if tag and (now := await digest(region, name, tag)):
+        if now == new:
+            return failure("ImageAlreadyExistsException", f"Image with digest '{new}' and tag '{tag}' already exists in the "
+                           f"repository with name '{name}' in registry with id '{layout.ACCOUNT}'")
+        if await frozen(region, name, tag):
+            return failure("ImageTagAlreadyExistsException", f"The image tag '{tag}' already exists in the '{name}' repository "
+                           "and cannot be overwritten because the tag is immutable.")
+    return None
+
+
 async def learn(site: dict[str, str], request: rules.Request, sent: bytes | None, content: bytes) -> bytes:
     """Keeps the exclusion filters that ministack drops and puts them into its answers; mends sizes."""
     region = site["region"]
+    if request.target == "InitiateLayerUpload":
+        uploads.add(json.loads(content)["uploadId"])
+    if request.target == "PutImage":
+        # ministack keeps the API's manifests apart from those that the registry gives by digest.
+        image, raw = json.loads(content)["image"], json.loads(sent or b"{}")["imageManifest"].encode()
+        kind = json.loads(raw).get("mediaType") or image["imageManifestMediaType"]
+        await ecr.put_manifest(region, image["repositoryName"], image["imageId"]["imageDigest"], raw, kind)
     if request.target in ("CreateRepository", "PutImageTagMutability"):
         body = json.loads(sent or b"{}")
         filters[region, body.get("repositoryName", "")] = body.get("imageTagMutabilityExclusionFilters", [])
@@ -85,6 +124,16 @@ async def learn(site: dict[str, str], request: rules.Request, sent: bytes | None
     return content
 
 
+async def look_up(region: str, action: str, body: dict) -> dict:
+    """A call to ministack with what it does not know put in."""
+    answer = await ecr.call(region, action, body)
+    if answer["status"] < 300:
+        request = rules.Request("", "POST", "/", action, "")
+        content = await learn({"region": region}, request, json.dumps(body).encode(), json.dumps(answer["body"]).encode())
+        answer["body"] = json.loads(content)
+    return answer
+
+
 async def size(region: str, image: dict) -> int:
     """Of layers and configuration, where ministack counts the manifest only."""
     wanted = {"repositoryName": image["repositoryName"], "imageIds": [{"imageDigest": image["imageDigest"]}]}
@@ -94,11 +143,15 @@ async def size(region: str, image: dict) -> int:
     return 0
 
 
+async def exists(region: str, name: str) -> bool:
+    return (await ecr.call(region, "DescribeRepositories", {"repositoryNames": [name]}))["status"] == 200
+
+
 async def frozen(region: str, name: str, tag: str) -> bool:
     """Whether the tag exists and may not move. An exclusion filter names tags under the opposite rule."""
-    answer = await ecr.call(region, "DescribeRepositories", {"repositoryNames": [name]})
-    if answer["status"] != 200 or not await digest(region, name, tag):
+    if tag.startswith("sha256:") or not await digest(region, name, tag):
         return False
+    answer = await ecr.call(region, "DescribeRepositories", {"repositoryNames": [name]})
     mode = answer["body"]["repositories"][0]["imageTagMutability"]
     excluded = any(fnmatch.fnmatchcase(tag, each["filter"]) for each in filters.get((region, name), []))
     return mode.startswith("IMMUTABLE") != (excluded and mode.endswith("_WITH_EXCLUSION"))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 import re
+import time
 
 ids = itertools.count(1)
 MATCHERS = {"host", "method", "path", "target", "access_key"}
-ACTIONS = {"delay", "cut", "answer", "corrupt", "replace_header", "date_skew"}
+ACTIONS = {"delay", "cut", "answer", "corrupt", "replace_header", "date_skew", "to", "limit"}
 OTHERS = {"id", "times", "skip"}
 
 
@@ -31,6 +33,7 @@ class Rule:
     skip: int
     seen: int = 0
     hits: int = 0
+    passed: collections.deque[float] = dataclasses.field(default_factory=collections.deque)  # when, for a limit
 
     def takes(self, request: Request) -> bool:
         """Counts the request when it matches; true when the rule is due."""
@@ -40,12 +43,24 @@ class Rule:
             if name in self.raw and not re.search(self.raw[name], getattr(request, name)):
                 return False
         for name in ("method", "target", "access_key"):
-            if name in self.raw and self.raw[name] != getattr(request, name):
+            wanted = self.raw.get(name, getattr(request, name))
+            if getattr(request, name) not in (wanted if isinstance(wanted, list) else [wanted]):
                 return False
         self.seen += 1
-        if self.seen <= self.skip:
+        if self.seen <= self.skip or self.within_limit():
             return False
         self.hits += 1
+        return True
+
+    def within_limit(self) -> bool:
+        if "limit" not in self.raw:
+            return False
+        now = time.monotonic()
+        while self.passed and self.passed[0] <= now - 1:
+            self.passed.popleft()
+        if len(self.passed) >= self.raw["limit"]:
+            return False
+        self.passed.append(now)
         return True
 
     def state(self) -> dict:
@@ -60,6 +75,8 @@ def parse(raw: dict) -> Rule:
         raise ValueError(f"a rule needs one of {', '.join(sorted(ACTIONS))}")
     for name in ("host", "path"):
         re.compile(raw.get(name, ""))
+    if raw.get("to", "moto") != "moto":
+        raise ValueError("to is moto")
     cut = raw.get("cut")
     if cut is not None and cut is not True and not (isinstance(cut, dict) and len(cut) == 1 and set(cut) <= {"request", "response"}):
         raise ValueError('cut is true, {"request": bytes} or {"response": bytes}')
