@@ -26,7 +26,7 @@ const ATTEMPTS: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// Which end point of the API is spoken to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// The region.
     pub region: String,
@@ -116,7 +116,11 @@ impl Ecr {
         found.ok_or_else(|| Error::Unreadable { action, reason: "no repository in it".to_owned() })
     }
 
-    fn call(&self, action: Action, resource: String) -> Call {
+    pub(super) fn client(&self) -> &aws_sdk_ecr::Client {
+        &self.client
+    }
+
+    pub(super) fn call(&self, action: Action, resource: String) -> Call {
         let endpoint = match &self.endpoint.url {
             Some(url) => format!("at {url}"),
             None => format!("in {}", self.endpoint.region),

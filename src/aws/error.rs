@@ -21,6 +21,16 @@ pub enum Action {
     GetAuthorizationToken,
     /// `ecr:DescribeRepositories`
     DescribeRepositories,
+    /// `ecr:BatchCheckLayerAvailability`
+    BatchCheckLayerAvailability,
+    /// `ecr:InitiateLayerUpload`
+    InitiateLayerUpload,
+    /// `ecr:UploadLayerPart`
+    UploadLayerPart,
+    /// `ecr:CompleteLayerUpload`
+    CompleteLayerUpload,
+    /// `ecr:PutImage`
+    PutImage,
 }
 
 impl fmt::Display for Action {
@@ -28,6 +38,11 @@ impl fmt::Display for Action {
         f.write_str(match self {
             Self::GetAuthorizationToken => "ecr:GetAuthorizationToken",
             Self::DescribeRepositories => "ecr:DescribeRepositories",
+            Self::BatchCheckLayerAvailability => "ecr:BatchCheckLayerAvailability",
+            Self::InitiateLayerUpload => "ecr:InitiateLayerUpload",
+            Self::UploadLayerPart => "ecr:UploadLayerPart",
+            Self::CompleteLayerUpload => "ecr:CompleteLayerUpload",
+            Self::PutImage => "ecr:PutImage",
         })
     }
 }
@@ -53,10 +68,10 @@ pub enum Error {
         ahead: bool,
     },
     /// The key may not do this.
-    #[error("the key may not do `{action}` on `{resource}`{request}")]
+    #[error("the key may not do {} on `{resource}`{request}", quoted(.actions, "`"))]
     Denied {
-        /// The IAM action.
-        action: Action,
+        /// The IAM actions.
+        actions: Vec<Action>,
         /// An ARN, or `*`.
         resource: String,
         /// Which request it was.
@@ -124,6 +139,11 @@ impl fmt::Display for Request {
     }
 }
 
+fn quoted(actions: &[Action], mark: &str) -> String {
+    let quoted: Vec<String> = actions.iter().map(|action| format!("{mark}{action}{mark}")).collect();
+    quoted.join(", ")
+}
+
 fn seconds(span: Duration) -> String {
     match span.as_secs() {
         seconds if seconds >= 120 => format!("{} min", seconds / 60),
@@ -162,7 +182,9 @@ impl Error {
                 skew(answer.raw(), SystemTime::now()).unwrap_or(Self::WrongSecret(request))
             }
             "ExpiredTokenException" | "ExpiredToken" => Self::Expired(request),
-            "AccessDeniedException" | "AccessDenied" | "NotAuthorized" => Self::Denied { action, resource, request },
+            "AccessDeniedException" | "AccessDenied" | "NotAuthorized" => {
+                Self::Denied { actions: vec![action], resource, request }
+            }
             "ThrottlingException"
             | "Throttling"
             | "TooManyRequestsException"
@@ -262,9 +284,13 @@ impl Explain for Error {
                 "get new session credentials just before the step, or use a key that does not expire".to_owned()
             }
             Self::ClockSkew { .. } => "set the clock of the machine that runs the step".to_owned(),
-            Self::Denied { action, resource, .. } => format!(
-                "allow it in the key's policy: {{\"Effect\": \"Allow\", \"Action\": \"{action}\", \"Resource\": \"{resource}\"}}"
-            ),
+            Self::Denied { actions, resource, .. } => {
+                let list = quoted(actions, "\"");
+                let (what, list) = if actions.len() == 1 { ("it", list) } else { ("them", format!("[{list}]")) };
+                format!(
+                    "allow {what} in the key's policy: {{\"Effect\": \"Allow\", \"Action\": {list}, \"Resource\": \"{resource}\"}}"
+                )
+            }
             Self::NoRepository { name, region, .. } => {
                 format!(
                     "create it with `aws ecr create-repository --repository-name {name} --region {region}`, or correct `IMAGE`"

@@ -3,6 +3,7 @@
 mod ecr;
 mod error;
 mod mutability;
+mod permission;
 mod token;
 
 pub use ecr::{Ecr, Endpoint};

@@ -1,16 +1,19 @@
-//! Where the image goes: `IMAGE`, `TAG`, `AWS_REGION`.
+//! Where the image goes: `IMAGE`, `TAG`, `IF_TAG_EXISTS`, `AWS_REGION`.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 
 use crate::image::{Name, NameError, Tag, check_region};
 
-use super::Bitbucket;
 use super::problem::{Findings, Problem};
 use super::raw::Raw;
+use super::{Bitbucket, IfTagExists};
 
-/// The one repository.
-pub(super) fn image(raw: &Raw, nearly: Option<String>, findings: &mut Findings) -> Option<Name> {
+/// ECR user guide, "Amazon ECR service quotas": tags per image.
+const MOST_TAGS: usize = 1000;
+
+/// The repositories, each once, in their order; `None` when there is none or one of them is not accepted.
+pub(super) fn images(raw: &Raw, nearly: Option<String>, findings: &mut Findings) -> Option<Vec<Name>> {
     if raw.is_faulty("IMAGE") {
         return None;
     }
@@ -20,17 +23,13 @@ pub(super) fn image(raw: &Raw, nearly: Option<String>, findings: &mut Findings) 
         let meaning =
             "the repository to push to, `<account>.dkr.ecr.<region>.amazonaws.com/<repository>` or its bare name";
         findings.problem(Problem::Missing { variable: "IMAGE", meaning, nearly });
-    } else if entries.len() > 1 {
-        findings.problem(Problem::SeveralRepositories { variable: name.to_owned(), count: entries.len() });
+        return None;
     }
-    let mut image = None;
-    for entry in entries {
-        match entry.parse::<Name>() {
-            Ok(parsed) => image = Some(parsed),
-            Err(error) => findings.value(name, error.to_string(), image_hint(&error)),
-        }
-    }
-    image
+    let parse = |entry: &String| {
+        entry.parse::<Name>().map_err(|error| findings.value(name, error.to_string(), image_hint(&error))).ok()
+    };
+    let parsed: Vec<Option<Name>> = entries.into_iter().map(parse).collect();
+    parsed.into_iter().collect()
 }
 
 fn image_hint(error: &NameError) -> Option<String> {
@@ -52,8 +51,14 @@ pub(super) fn tags(raw: &Raw, bitbucket: &Bitbucket, findings: &mut Findings) ->
     if given.is_empty() {
         return from_build(bitbucket, findings).into_iter().collect();
     }
+    let given = distinct(given.iter());
+    if given.len() > MOST_TAGS {
+        let reason = format!("it has {} tags; ECR accepts at most {MOST_TAGS} for an image", given.len());
+        findings.value(raw.name("TAG"), reason, None);
+        return Vec::new();
+    }
     let mut tags = Vec::new();
-    for entry in distinct(given.iter()) {
+    for entry in given {
         match entry.parse::<Tag>() {
             Ok(tag) => tags.push(tag),
             Err(error) => {
@@ -80,30 +85,52 @@ fn from_build(bitbucket: &Bitbucket, findings: &mut Findings) -> Option<Tag> {
     nearest
 }
 
-/// The region: that of `AWS_REGION`, which must be that of `IMAGE`, else that of `IMAGE`. Needed for a push only.
-pub(super) fn region(raw: &Raw, image: Option<&Name>, push: bool, findings: &mut Findings) -> Option<String> {
+/// What to do with tags that exist; the default when it is unset or not accepted.
+pub(super) fn if_tag_exists(raw: &Raw, findings: &mut Findings) -> IfTagExists {
+    let Some(word) = &raw.scalars.if_tag_exists else { return IfTagExists::default() };
+    match word.to_ascii_lowercase().as_str() {
+        "overwrite" => IfTagExists::Overwrite,
+        "skip" => IfTagExists::Skip,
+        "fail" => IfTagExists::Fail,
+        _ => {
+            let found = word.escape_debug();
+            let reason = format!("`{found}` is not accepted, expected `overwrite`, `skip` or `fail`");
+            findings.value("IF_TAG_EXISTS", reason, None);
+            IfTagExists::default()
+        }
+    }
+}
+
+/// The region: that of `AWS_REGION`, which must be that of a repository in `IMAGE`, else that of the first one with a region.
+/// Needed for a push only.
+pub(super) fn region(raw: &Raw, images: &[Name], push: bool, findings: &mut Findings) -> Option<String> {
     if raw.is_faulty("AWS_REGION") {
         return None;
     }
-    let of_image = match image {
-        Some(Name::Full(repository)) => Some(repository.host.region()),
-        Some(Name::Bare(_)) | None => None,
+    let of = |image: &Name| match image {
+        Name::Full(repository) => Some(repository.host.region().to_owned()),
+        Name::Bare(_) => None,
     };
+    let of_images: Vec<String> = distinct(images.iter().filter_map(of).collect::<Vec<_>>().iter().map(String::as_str))
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let bare = images.iter().find(|image| matches!(image, Name::Bare(_)));
     let name = raw.name("AWS_REGION");
     let Some(given) = &raw.scalars.aws_region else {
-        if of_image.is_none() && image.is_some() && push {
+        if let (Some(Name::Bare(bare)), true) = (bare, push) {
             findings.value(
                 name,
-                format!("it is missing, and `{}` is a bare name without a region", raw.name("IMAGE")),
+                format!("it is missing, and `{bare}` in `{}` is a bare name without a region", raw.name("IMAGE")),
                 Some("set `AWS_REGION`, or write the repository's URI as the ECR console shows it".to_owned()),
             );
         }
-        return of_image.map(str::to_owned);
+        return of_images.into_iter().next();
     };
     if let Err(error) = check_region(given) {
         findings.value(name, error.to_string(), None);
-    } else if let Some(of_image) = of_image.filter(|of_image| of_image != given) {
-        let reason = format!("it is `{given}`, but the region in `{}` is `{of_image}`", raw.name("IMAGE"));
+    } else if let ([first, ..], None, false) = (of_images.as_slice(), bare, of_images.contains(given)) {
+        let reason = format!("it is `{given}`, but the region in `{}` is `{first}`", raw.name("IMAGE"));
         findings.value(name, reason, Some(format!("remove `{name}` or correct one of the two")));
     }
     Some(given.clone())

@@ -35,15 +35,18 @@ pub use variables::{HONOURED, VARIABLES, Variable};
 
 /// Everything a run was asked to do. Made by `Config::read` from the pairs of the environment, which touches nothing else.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable by itself")]
 pub struct Config {
     /// `AWS_KEY`, `AWS_SECRET`, `AWS_SESSION_TOKEN`; never absent when something is pushed.
     pub keys: Option<Keys>,
-    /// `AWS_REGION`, else the region in `IMAGE`; never absent when something is pushed.
+    /// `AWS_REGION`, else that of the first repository in `IMAGE` that has one; never absent when something is pushed.
     pub region: Option<String>,
-    /// `IMAGE`.
-    pub image: Name,
-    /// `TAG`; never empty.
+    /// `IMAGE`, each once; never empty.
+    pub images: Vec<Name>,
+    /// `TAG`, each once; never empty.
     pub tags: Vec<Tag>,
+    /// `IF_TAG_EXISTS`.
+    pub if_tag_exists: IfTagExists,
     /// What `docker build` would take.
     pub build: Build,
     /// `BUILDER`.
@@ -54,6 +57,8 @@ pub struct Config {
     pub registry_logins: Vec<RegistryLogin>,
     /// `PUSH`.
     pub push: bool,
+    /// `DRY_RUN`.
+    pub dry_run: bool,
     /// `OUTPUT_DIR`, as given.
     pub output_dir: PathBuf,
     /// `DEBUG`.
@@ -169,6 +174,18 @@ pub enum Builder {
     Buildkit,
     /// The classic builder or nothing.
     Classic,
+}
+
+/// `IF_TAG_EXISTS`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfTagExists {
+    /// The tag is moved where it may be.
+    #[default]
+    Overwrite,
+    /// What exists stays: nothing is built when all tags exist.
+    Skip,
+    /// That a tag exists is a failure.
+    Fail,
 }
 
 /// `CACHE` and `CACHE_FROM`

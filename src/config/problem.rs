@@ -70,14 +70,6 @@ pub enum Problem {
         /// The values that are accepted, if any.
         harmless: &'static [&'static str],
     },
-    /// More than one repository.
-    #[error("`{variable}` names {count} repositories; several repositories are not supported in this version")]
-    SeveralRepositories {
-        /// `IMAGE` or its other spelling.
-        variable: String,
-        /// How many different ones.
-        count: usize,
-    },
     /// The value is the text of a reference to a variable: what an undefined variable of Bitbucket arrives as.
     #[error("{}", reference(.variable, .found.as_deref()))]
     Reference {
@@ -121,7 +113,6 @@ impl Problem {
             Self::HalfAKey { given: variable, .. }
             | Self::NotUtf8 { variable }
             | Self::Array { variable, .. }
-            | Self::SeveralRepositories { variable, .. }
             | Self::Reference { variable, .. }
             | Self::Value { variable, .. } => variable,
             Self::Spellings { first, .. } => first,
@@ -155,7 +146,6 @@ impl Explain for Problem {
             | Self::Spellings { .. }
             | Self::Array { .. }
             | Self::Unsupported { .. }
-            | Self::SeveralRepositories { .. }
             | Self::Reference { .. }
             | Self::Value { .. } => ExitCode::Variables,
         }
@@ -183,9 +173,6 @@ impl Explain for Problem {
             Self::Unsupported { harmless, variable } => {
                 let values: Vec<String> = harmless.iter().map(|value| format!("`{value}`")).collect();
                 Some(format!("remove `{variable}` or set it to {}", values.join(" or ")))
-            }
-            Self::SeveralRepositories { variable, .. } => {
-                Some(format!("name one repository in `{variable}` and use the pipe once for each"))
             }
             Self::Reference { .. } => Some("define it in the repository's, workspace's or deployment's settings".to_owned()),
             Self::Table => Some("report this with the names, not the values, of the pipe's variables".to_owned()),

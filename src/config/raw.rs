@@ -28,7 +28,9 @@ pub(super) struct Scalars {
     pub(super) network: Option<String>,
     pub(super) shm_size: Option<String>,
     pub(super) cache: Option<String>,
+    pub(super) if_tag_exists: Option<String>,
     pub(super) push: Option<String>,
+    pub(super) dry_run: Option<String>,
     pub(super) output_dir: Option<String>,
     pub(super) debug: Option<String>,
 }

@@ -30,13 +30,15 @@ impl Config {
         let push = raw.boolean("PUSH", raw.scalars.push.as_deref(), true, found);
         let bitbucket = bitbucket(&environment, found);
         let keys = keys::read(&raw, push, found);
-        let image = destination::image(&raw, nearly(&misspellings, "IMAGE"), found);
-        let region = destination::region(&raw, image.as_ref(), push, found);
+        let images = destination::images(&raw, nearly(&misspellings, "IMAGE"), found);
+        let region = destination::region(&raw, images.as_deref().unwrap_or_default(), push, found);
         let tags = destination::tags(&raw, &bitbucket, found);
+        let if_tag_exists = destination::if_tag_exists(&raw, found);
         let build = build::read(&raw, &environment, found);
         let builder = builder::builder(&raw, found);
         let cache = builder::cache(&raw, found);
         let registry_logins = login::read(&raw, &environment, found);
+        let dry_run = raw.boolean("DRY_RUN", raw.scalars.dry_run.as_deref(), false, found);
         let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
         let engine = engine::read(&raw, found);
         let ecr_endpoint = ecr_endpoint(&raw, found);
@@ -45,17 +47,19 @@ impl Config {
         let output_dir = output_dir(&raw);
         let secrets = secrets::collect(&environment, &registry_logins, &build, &network);
 
-        let (image, warnings) = findings.conclude(image, &output_dir, &secrets)?;
+        let (images, warnings) = findings.conclude(images, &output_dir, &secrets)?;
         Ok(Self {
             keys,
             region,
-            image,
+            images,
             tags,
+            if_tag_exists,
             build,
             builder,
             cache,
             registry_logins,
             push,
+            dry_run,
             output_dir,
             debug,
             color,

@@ -135,7 +135,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable::new(
         "IMAGE",
         List,
-        "repository: a full URI, or a bare name in the credentials' own account and `AWS_REGION`",
+        "list of repositories: full URIs, or bare names in the credentials' own account and `AWS_REGION`",
     )
     .or(&["IMAGE_NAME"])
     .required()
@@ -193,9 +193,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable::later("RECONCILE_REPOSITORY", Boolean, "apply the wanted state to an existing repository")
         .value("false")
         .harmless(&["false"]),
-    Variable::later("IF_TAG_EXISTS", Choice, "`overwrite`, `skip` (all tags exist: no build), `fail`")
-        .value("overwrite")
-        .harmless(&["overwrite"]),
+    Variable::new("IF_TAG_EXISTS", Choice, "`overwrite`, `skip` (all tags exist: no build), `fail`").value("overwrite"),
     Variable::later("COMPRESSION", Choice, "`gzip` or `zstd`").value("gzip").harmless(&["gzip"]),
     Variable::later("PUSH_MODE", Choice, "`auto`, `engine`, `direct`").value("auto").harmless(&["auto", "engine"]),
     Variable::new("PUSH", Boolean, "`false`: build only").value("true"),
@@ -209,7 +207,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable::later("SCAN_FAIL_ON", Choice, "wait for the scan; fail at this severity or above").derived("off"),
     Variable::later("SCAN_TIMEOUT", Duration, "how long to wait for the scan").value("5m").harmless(&["5m"]),
     Variable::later("SCAN_ON_MISSING", Choice, "what no result counts as").value("fail").harmless(&["fail"]),
-    Variable::later("DRY_RUN", Boolean, "print the plan and stop").value("false").harmless(&["false"]),
+    Variable::new("DRY_RUN", Boolean, "print the plan and stop").value("false"),
     Variable::new("OUTPUT_DIR", Path, "where `image.env` and `result.json` go").value(".ecr-pipe"),
     Variable::later("CODE_INSIGHTS", Boolean, "publish a report on the commit").value("true").harmless(&["false"]),
     Variable::new("DEBUG", Boolean, "more log, still without secrets").value("false"),

@@ -216,8 +216,10 @@ fn is_unauthorized(reason: &str) -> bool {
     )
 }
 
+/// A refused `HEAD` has no body, so that ECR's words are lost: `error parsing HTTP 403 response body: …`
+/// (docker-maven-plugin#364: `ecr:BatchCheckLayerAvailability` is lacking).
 fn is_denied(reason: &str) -> bool {
-    any(reason, &["denied", "DENIED", "not authorized to perform", "insufficient_scope", ": 403"])
+    any(reason, &["denied", "DENIED", "not authorized to perform", "insufficient_scope", ": 403", "HTTP 403"])
 }
 
 fn is_missing(reason: &str) -> bool {

@@ -2,14 +2,17 @@
 //!
 //! | module | decides |
 //! | --- | --- |
-//! | `tags` | whether the tags may be pushed |
+//! | `tags` | what becomes of the tags, and whether that may be |
 //! | `builder` | which builder builds |
+//! | `limits` | what is beyond ECR's limits |
 //! | `cache` | which images may serve as a cache |
 
 mod builder;
 mod cache;
+mod limits;
 mod tags;
 
 pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};
 pub use cache::cache_tags;
-pub use tags::{Forbidden, Plan, PlannedTag};
+pub use limits::context_beyond_a_layer;
+pub use tags::{Course, Forbidden, Gap, NotTheSame, PlannedTag, Standing, course, strangers};

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::Outcome;
+use super::{Delivery, Outcome};
+use crate::image::Digest;
 
 /// Raised when a field changes its meaning or goes away; new fields do not raise it.
 const SCHEMA_VERSION: u32 = 1;
@@ -16,12 +17,20 @@ struct Result<'a> {
     image_uri: String,
     digest: &'a str,
     media_type: &'a str,
-    image_id: &'a str,
+    image_id: Option<&'a str>,
     image_bytes: Option<u64>,
     tags: Vec<Tag<'a>>,
+    repositories: Vec<Repository<'a>>,
     engine: &'a str,
     source: Source<'a>,
     seconds: Seconds,
+}
+
+#[derive(Serialize)]
+struct Repository<'a> {
+    repository: String,
+    image_uri: String,
+    tags: Vec<Tag<'a>>,
 }
 
 #[derive(Serialize)]
@@ -49,11 +58,7 @@ struct Seconds {
 
 /// The file's text.
 pub(super) fn text(outcome: &Outcome<'_>) -> serde_json::Result<String> {
-    let tags = outcome.tags.iter().map(|(tag, previous)| Tag {
-        name: tag.as_str(),
-        uri: outcome.repository.tagged(tag),
-        previous_digest: previous.as_ref().map(crate::image::Digest::as_str),
-    });
+    let first = outcome.repositories.first();
     let bitbucket = outcome.bitbucket;
     // A thousandth is more than anybody can use, and reads better than a double in full.
     let seconds = |span: std::time::Duration| (span.as_secs_f64() * 1000.0).round() / 1000.0;
@@ -61,13 +66,14 @@ pub(super) fn text(outcome: &Outcome<'_>) -> serde_json::Result<String> {
         schema_version: SCHEMA_VERSION,
         pipe_version: env!("CARGO_PKG_VERSION"),
         finished_at: outcome.finished_at,
-        repository: outcome.repository.to_string(),
-        image_uri: outcome.repository.at(outcome.digest),
+        repository: first.map(|first| first.repository.to_string()).unwrap_or_default(),
+        image_uri: first.map(|first| first.repository.at(outcome.digest)).unwrap_or_default(),
         digest: outcome.digest.as_str(),
         media_type: outcome.media_type,
         image_id: outcome.image_id,
         image_bytes: outcome.image_bytes,
-        tags: tags.collect(),
+        tags: first.map(tags).unwrap_or_default(),
+        repositories: outcome.repositories.iter().map(|delivery| repository(delivery, outcome.digest)).collect(),
         engine: outcome.engine,
         source: Source {
             repository: bitbucket.repository.as_deref(),
@@ -83,4 +89,24 @@ pub(super) fn text(outcome: &Outcome<'_>) -> serde_json::Result<String> {
         },
     };
     Ok(serde_json::to_string_pretty(&result)? + "\n")
+}
+
+fn repository<'a>(delivery: &'a Delivery, digest: &Digest) -> Repository<'a> {
+    Repository {
+        repository: delivery.repository.to_string(),
+        image_uri: delivery.repository.at(digest),
+        tags: tags(delivery),
+    }
+}
+
+fn tags(delivery: &Delivery) -> Vec<Tag<'_>> {
+    delivery
+        .tags
+        .iter()
+        .map(|(name, previous)| Tag {
+            name: name.as_str(),
+            uri: delivery.repository.tagged(name),
+            previous_digest: previous.as_ref().map(Digest::as_str),
+        })
+        .collect()
 }

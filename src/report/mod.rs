@@ -16,16 +16,14 @@ use crate::image::{Digest, Repository, Tag};
 /// What was pushed, as the registry confirmed it.
 #[derive(Clone, Debug)]
 pub struct Outcome<'a> {
-    /// The repository.
-    pub repository: &'a Repository,
+    /// The repositories in the order of `IMAGE`; never empty.
+    pub repositories: &'a [Delivery],
     /// The digest that every tag names now.
     pub digest: &'a Digest,
     /// The media type of the manifest.
     pub media_type: &'a str,
-    /// The tags in the order of `TAG`, each with what it named before.
-    pub tags: &'a [(Tag, Option<Digest>)],
-    /// The engine's id of the image, which is the digest of its configuration.
-    pub image_id: &'a str,
+    /// The engine's id of the image, which is the digest of its configuration. `None` for an index that was not built now.
+    pub image_id: Option<&'a str>,
     /// The bytes of all layers as the registry keeps them.
     pub image_bytes: Option<u64>,
     /// Where the build came from.
@@ -36,6 +34,15 @@ pub struct Outcome<'a> {
     pub finished_at: &'a str,
     /// How long its parts took.
     pub took: Took,
+}
+
+/// A repository that has the image.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The repository.
+    pub repository: Repository,
+    /// The tags in the order of `TAG`, each with what it named before.
+    pub tags: Vec<(Tag, Option<Digest>)>,
 }
 
 /// How long the parts of a run took.
@@ -51,9 +58,10 @@ pub struct Took {
 
 /// The four variables that a later command or step can read.
 fn variables(outcome: &Outcome<'_>) -> [(&'static str, String); 4] {
-    let tags: Vec<&str> = outcome.tags.iter().map(|(tag, _)| tag.as_str()).collect();
+    let first = outcome.repositories.first();
+    let tags: Vec<&str> = first.iter().flat_map(|delivery| &delivery.tags).map(|(tag, _)| tag.as_str()).collect();
     [
-        ("IMAGE_URI", outcome.repository.at(outcome.digest)),
+        ("IMAGE_URI", first.map(|delivery| delivery.repository.at(outcome.digest)).unwrap_or_default()),
         ("IMAGE_DIGEST", outcome.digest.to_string()),
         ("IMAGE_TAG", tags.first().copied().unwrap_or_default().to_owned()),
         ("IMAGE_TAGS", tags.join(",")),

@@ -11,7 +11,7 @@ fn with_outcome<T>(look: impl FnOnce(&Outcome<'_>) -> T) -> T {
         panic!("a repository")
     };
     let digest = Digest::of(b"new");
-    let tags = [("1.4.2".parse().unwrap(), None), ("latest".parse().unwrap(), Some(Digest::of(b"old")))];
+    let tags = vec![("1.4.2".parse().unwrap(), None), ("latest".parse().unwrap(), Some(Digest::of(b"old")))];
     let bitbucket = Bitbucket {
         branch: Some("main".to_owned()),
         commit: Some("4f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c".to_owned()),
@@ -19,12 +19,12 @@ fn with_outcome<T>(look: impl FnOnce(&Outcome<'_>) -> T) -> T {
         repository: Some("shop/web".to_owned()),
         ..Bitbucket::default()
     };
+    let repositories = [Delivery { repository, tags }];
     look(&Outcome {
-        repository: &repository,
+        repositories: &repositories,
         digest: &digest,
         media_type: "application/vnd.docker.distribution.manifest.v2+json",
-        tags: &tags,
-        image_id: "sha256:0cdbf38007b9f359645fb2d962819ee195e0de903800cd7d8aadae914608cba2",
+        image_id: Some("sha256:0cdbf38007b9f359645fb2d962819ee195e0de903800cd7d8aadae914608cba2"),
         image_bytes: Some(1_984_241),
         bitbucket: &bitbucket,
         engine: "26.1.5",

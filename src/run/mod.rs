@@ -1,29 +1,28 @@
 //! The order of a run: read, check, build, push, read back, report. And what an interrupt undoes.
 
 mod build;
+mod dry_run;
 mod interrupt;
+mod job;
 mod preflight;
 mod push;
+mod report;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use backon::ExponentialBuilder;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::config::{Config, Problems, Warning};
-use crate::engine::ImageId;
 use crate::error::{ExitCode, Failure, exit_code};
-use crate::image::{Digest, Name, Tag};
 use crate::net::install_crypto_provider;
-use crate::progress::{Event, Log, Style, bytes, diagnostics};
-use crate::registry::Manifest;
-use crate::report::{Folder, Outcome, Took, append_for_later_steps};
+use crate::progress::{Event, Log, Style, diagnostics};
+use crate::report::{Folder, Took};
 
 use interrupt::{Interrupted, Interrupts};
-use preflight::{EcrSide, PushSide, Ready};
+use job::{Done, job};
+use preflight::Ready;
 
 /// How long the clean-up after an interrupt may take: Bitbucket and `docker stop` kill after 10 s.
 const CLEAN_UP: Duration = Duration::from_secs(9);
@@ -106,46 +105,21 @@ async fn whole(config: &Config, log: &Log, stdout: impl Write) -> Result<Vec<Str
         interrupted = interrupts.next() => return Err(vec![interrupted.into()]),
     };
     // The branch that loses is dropped at once, and with it the connection by which the engine works.
+    if config.dry_run {
+        dry_run::tell(config, &ready, log).await;
+        return Ok(vec!["dry run: nothing was built, pushed or changed".to_owned()]);
+    }
     let ended = tokio::select! {
         ended = job(config, &ready, log, &mut took) => Ok(ended),
         interrupted = interrupts.next() => Err(interrupted),
     };
     match ended {
         Ok(Ok(Done::Built(image))) => Ok(vec![format!("built {}", image.short())]),
-        Ok(Ok(Done::Pushed(ecr, image, manifest))) => report(config, &ready, ecr, &image, &manifest, took, stdout),
+        Ok(Ok(Done::Pushed(pushed))) => report::report(config, &ready, &pushed, took, stdout),
         Ok(Err(failure)) => Err(vec![failure]),
         Err(interrupted) => {
             undo(interrupted, &ready, &mut interrupts, log).await;
             Err(vec![interrupted.into()])
-        }
-    }
-}
-
-/// What a job came to.
-enum Done<'a> {
-    Built(ImageId),
-    Pushed(&'a EcrSide, ImageId, Manifest),
-}
-
-async fn job<'a>(config: &Config, ready: &'a Ready, log: &Log, took: &mut Took) -> Result<Done<'a>, Failure> {
-    let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
-    match &ready.ecr {
-        Some(ecr) if let Some(side) = &ecr.push => {
-            let pushing = push::push(&image, ready, ecr, side, log);
-            let manifest = grouped("Push", log, &mut took.push, pushing).await?;
-            Ok(Done::Pushed(ecr, image, manifest))
-        }
-        ecr => {
-            let local = match (&config.image, ecr) {
-                (_, Some(ecr)) => ecr.repository.to_string(),
-                (Name::Full(repository), None) => repository.to_string(),
-                (Name::Bare(name), None) => name.to_string(),
-            };
-            for tag in &config.tags {
-                ready.engine.tag(&image, &local, tag, &ready.trace).await?;
-                log.send(Event::Note(format!("{local}:{tag}, not pushed, since `PUSH` is false"))).await;
-            }
-            Ok(Done::Built(image))
         }
     }
 }
@@ -176,42 +150,6 @@ async fn undo(interrupted: Interrupted, ready: &Ready, interrupts: &mut Interrup
         let hint = Some("`docker image prune` removes what is left".to_owned());
         log.send(Event::Warning { message: "not everything could be taken out of the engine".to_owned(), hint }).await;
     }
-}
-
-fn report(
-    config: &Config,
-    ready: &Ready,
-    ecr: &EcrSide,
-    image: &ImageId,
-    manifest: &Manifest,
-    took: Took,
-    mut stdout: impl Write,
-) -> Result<Vec<String>, Vec<Failure>> {
-    let planned = ecr.push.iter().flat_map(|PushSide { plan, .. }| &plan.tags);
-    let tags: Vec<(Tag, Option<Digest>)> = planned.map(|planned| (planned.tag.clone(), planned.now.clone())).collect();
-    let finished_at = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let outcome = Outcome {
-        repository: &ecr.repository,
-        digest: &manifest.digest,
-        media_type: &manifest.media_type,
-        tags: &tags,
-        image_id: image.as_str(),
-        image_bytes: manifest.image_bytes,
-        bitbucket: &config.bitbucket,
-        engine: &ready.engine.facts().version,
-        finished_at: &finished_at.format(&Rfc3339).unwrap_or_default(),
-        took,
-    };
-    let uri = ecr.repository.at(&manifest.digest);
-    // Whoever listened may have gone; the push is done all the same, and the log has the line too.
-    let _ = writeln!(stdout, "{uri}").and_then(|()| stdout.flush());
-    if let Some(path) = &config.bitbucket.variables_path {
-        append_for_later_steps(path, &outcome);
-    }
-    ready.output.write(&outcome).map_err(|error| vec![error.into()])?;
-    let size = manifest.image_bytes.map(|size| format!(", {}", bytes(size))).unwrap_or_default();
-    let names: Vec<String> = tags.iter().map(|(tag, _)| tag.to_string()).collect();
-    Ok(vec![format!("pushed {uri}"), format!("tagged {}{size}", names.join(", "))])
 }
 
 fn bug(message: &str) -> Failure {

@@ -255,7 +255,7 @@ fn a_bare_image_needs_a_region() {
     refused(
         "IMAGE",
         "shop",
-        "`AWS_REGION`: it is missing, and `IMAGE` is a bare name without a region",
+        "`AWS_REGION`: it is missing, and `shop` in `IMAGE` is a bare name without a region",
         "set `AWS_REGION`, or write the repository's URI as the ECR console shows it",
     );
 }
@@ -307,12 +307,12 @@ fn a_variable_of_a_later_version_is_refused_by_name_unless_it_asks_for_nothing()
 }
 
 #[test]
-fn several_repositories_are_refused() {
+fn a_repository_of_several_that_is_none_is_told() {
     refused(
         "IMAGE",
-        "000000000000.dkr.ecr.us-east-1.amazonaws.com/one, 000000000000.dkr.ecr.us-east-1.amazonaws.com/two",
-        "`IMAGE` names 2 repositories; several repositories are not supported in this version",
-        "name one repository in `IMAGE` and use the pipe once for each",
+        "000000000000.dkr.ecr.us-east-1.amazonaws.com/one, 000000000000.dkr.ecr.us-east-1.amazonaws.com/Two",
+        "`IMAGE`: `Two` is no repository name: it has upper case letters; accepted is lower case, `two`",
+        "write it like `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop`",
     );
 }
 

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use crate::config::tests::{LEAST, config, exactly, problems};
 
 const HOST: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
@@ -41,10 +43,53 @@ fn one_repository_named_twice_is_one() {
 }
 
 #[test]
-fn several_repositories_are_not_supported_yet() {
-    insta::assert_snapshot!(problems(&[("IMAGE", "shop api"), ("AWS_REGION", "eu-central-1")]), @r"
-    `IMAGE` names 2 repositories; several repositories are not supported in this version
-      hint: name one repository in `IMAGE` and use the pipe once for each
+fn several_repositories_keep_their_order_and_need_a_region_only_for_bare_names() {
+    let [one, two] =
+        ["eu-central-1", "us-east-1"].map(|region| format!("123456789012.dkr.ecr.{region}.amazonaws.com/shop"));
+    let both = config(&[("IMAGE", &format!("{two} {one} {two}"))]);
+    assert_eq!(both.images, [two.parse().unwrap(), one.parse().unwrap()]);
+    assert_eq!(both.region.as_deref(), Some("us-east-1"), "that of the first");
+    assert_eq!(
+        config(&[("IMAGE", &format!("{one} {two}")), ("AWS_REGION", "us-east-1")]).region.as_deref(),
+        Some("us-east-1")
+    );
+    let mixed = config(&[("IMAGE", &format!("{one} shop")), ("AWS_REGION", "eu-west-1")]);
+    assert_eq!(mixed.region.as_deref(), Some("eu-west-1"));
+    insta::assert_snapshot!(problems(&[("IMAGE", &format!("{one} shop")), ("TAG", "a")]), @"
+    `AWS_REGION`: it is missing, and `shop` in `IMAGE` is a bare name without a region
+      hint: set `AWS_REGION`, or write the repository's URI as the ECR console shows it
+    ");
+    insta::assert_snapshot!(problems(&[("IMAGE", &format!("{one} {two}")), ("AWS_REGION", "eu-west-1")]), @"
+    `AWS_REGION`: it is `eu-west-1`, but the region in `IMAGE` is `eu-central-1`
+      hint: remove `AWS_REGION` or correct one of the two
+    ");
+}
+
+#[test]
+fn every_entry_that_is_no_repository_is_told() {
+    insta::assert_snapshot!(problems(&[("IMAGE", "shop Shop api:v1"), ("AWS_REGION", "eu-west-1")]), @"
+    `IMAGE`: `Shop` is no repository name: it has upper case letters; accepted is lower case, `shop`
+      hint: write it like `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop`
+    `IMAGE`: `api:v1` is no repository name: the tag belongs in `TAG`: `IMAGE` is `api`, `TAG` is `v1`
+      hint: write it like `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop`
+    ");
+}
+
+#[test]
+fn what_becomes_of_tags_that_exist_is_one_of_three_words() {
+    use crate::config::IfTagExists;
+    assert_eq!(config(&[]).if_tag_exists, IfTagExists::Overwrite);
+    assert_eq!(config(&[("IF_TAG_EXISTS", "SKIP")]).if_tag_exists, IfTagExists::Skip);
+    assert_eq!(config(&[("IF_TAG_EXISTS", "fail")]).if_tag_exists, IfTagExists::Fail);
+    insta::assert_snapshot!(problems(&[("IF_TAG_EXISTS", "maybe")]), @"`IF_TAG_EXISTS`: `maybe` is not accepted, expected `overwrite`, `skip` or `fail`");
+}
+
+#[test]
+fn an_image_has_at_most_a_thousand_tags() {
+    let tags: Vec<String> = (0..1001).map(|number| number.to_string()).collect();
+    insta::assert_snapshot!(problems(&[("TAG", &tags.join(" "))]), @"
+    `TAG`: it has 1001 tags; ECR accepts at most 1000 for an image
+      hint: write it like `v1.2.3`
     ");
 }
 
@@ -75,8 +120,8 @@ fn the_region_of_the_variable_must_be_that_of_the_image() {
 
 #[test]
 fn a_bare_name_needs_a_region() {
-    insta::assert_snapshot!(problems(&[("IMAGE", "shop")]), @r"
-    `AWS_REGION`: it is missing, and `IMAGE` is a bare name without a region
+    insta::assert_snapshot!(problems(&[("IMAGE", "shop")]), @"
+    `AWS_REGION`: it is missing, and `shop` in `IMAGE` is a bare name without a region
       hint: set `AWS_REGION`, or write the repository's URI as the ECR console shows it
     ");
     insta::assert_snapshot!(problems(&[("IMAGE", "shop"), ("AWS_REGION", "Frankfurt")]), @r"

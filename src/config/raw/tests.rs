@@ -89,11 +89,11 @@ fn variables_of_later_versions_are_refused_by_name() {
     `SCAN_FAIL_ON` is not supported in this version
       hint: remove `SCAN_FAIL_ON`
     ");
-    insta::assert_snapshot!(problems(&[("DRY_RUN", "yes"), ("BUILD", "off")]), @r"
+    insta::assert_snapshot!(problems(&[("INDEX_FROM", "a"), ("BUILD", "off")]), @r"
     `BUILD` is not supported in this version
       hint: remove `BUILD` or set it to `true`
-    `DRY_RUN` is not supported in this version
-      hint: remove `DRY_RUN` or set it to `false`
+    `INDEX_FROM` is not supported in this version
+      hint: remove `INDEX_FROM`
     ");
 }
 
@@ -105,9 +105,7 @@ fn variables_of_later_versions_that_ask_for_nothing_are_accepted() {
         ("COMPRESSION", "gzip"),
         ("PUSH_MODE", "engine"),
         ("PUSH_MODE", "AUTO"),
-        ("DRY_RUN", "0"),
         ("SKIP_UNCHANGED", "false"),
-        ("IF_TAG_EXISTS", "overwrite"),
         ("SCAN_FAIL_ON", ""),
         ("PLATFORM_COUNT", "0"),
     ] {

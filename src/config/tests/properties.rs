@@ -146,6 +146,7 @@ fn every_supported_variable_reaches_its_reader() {
                     "BUILD_CONTEXTS" => "a=b",
                     "BUILDER" => "classic",
                     "CACHE" => "none",
+                    "IF_TAG_EXISTS" => "skip",
                     _ => "abc",
                 },
             };

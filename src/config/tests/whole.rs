@@ -45,7 +45,7 @@ fn a_step_of_bitbucket_is_read() {
     .unwrap();
     let keys = config.keys.as_ref().unwrap();
     assert_eq!((keys.id.as_str(), keys.secret.expose_secret()), ("AKIAIOSFODNN7EXAMPLE", "secret-access-key"));
-    assert_eq!(config.image, Name::Bare("team/shop".parse().unwrap()));
+    assert_eq!(config.images, [Name::Bare("team/shop".parse().unwrap())]);
     assert_eq!(config.region.as_deref(), Some("eu-west-1"));
     assert_eq!(config.tags, ["feature-PROJ-1".parse().unwrap()]);
     assert_eq!(config.engine, EngineAddress::Tcp { host: "host.docker.internal".to_owned(), port: 2375 });
@@ -110,7 +110,7 @@ fn a_thoroughly_wrong_environment_is_told_everything_at_once() {
     ])
     .unwrap_err();
     let text = explain(&problems);
-    insta::assert_snapshot!(text, @r"
+    insta::assert_snapshot!(text, @"
     `AWS_ACCESS_KEY_ID`: an access key id has letters and digits only, this has other characters
       hint: check that `AWS_KEY` and `AWS_SECRET` are not swapped
     `AWS_SECRET`: it holds an access key id, not the secret
@@ -149,8 +149,6 @@ fn a_thoroughly_wrong_environment_is_told_everything_at_once() {
       hint: write it like `nofile=1024:2048`
     `REGISTRY_LOGINS`: entry 1 gives the password itself, expected `host=…,username=…,password-env=VAR`
       hint: put the password in a secured variable and name that in `password-env`
-    `IF_TAG_EXISTS` is not supported in this version
-      hint: remove `IF_TAG_EXISTS` or set it to `overwrite`
     `PUSH`: `2` is no boolean, expected `true`, `false`, `yes`, `no`, `on`, `off`, `1` or `0`
       hint: write it like `true`
     `SCAN_FAIL_ON` is not supported in this version

@@ -203,6 +203,7 @@ fn pushes_fail_in_ways_that_differ_in_what_to_do() {
         ),
         "Denied"
     );
+    assert_eq!(push("error parsing HTTP 403 response body: unexpected end of JSON input: \"\""), "Denied");
     assert_eq!(push("toomanyrequests: Rate exceeded"), "Throttled");
     assert_eq!(push("received unexpected HTTP status: 500 Internal Server Error"), "Unavailable");
     assert_eq!(push("Put \"https://1.dkr/v2/app/manifests/v1\": EOF"), "Unavailable");

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::preflight::{Ready, Served};
+use super::super::preflight::{CacheImage, Ready, Served};
 use super::super::warn;
 use super::Stop;
 use crate::config::{Build, Config, Warning};
@@ -145,19 +145,16 @@ fn cache_from(config: &Config, ready: &Ready) -> Vec<String> {
     if config.build.no_cache {
         return Vec::new();
     }
-    let own = ready.ecr.as_ref().and_then(|ecr| Some(ecr.repository.at(&ecr.cache.as_ref()?.manifest.digest)));
+    let own = ready.destinations.cache.as_ref().map(|cache| cache.reference.clone());
     own.into_iter().chain(config.cache.from.iter().cloned()).collect()
 }
 
 /// Tells of each cache what it was good for.
 async fn tell_cache(summary: &Summary, ready: &Ready, log: &Log) {
-    let own = ready
-        .ecr
-        .as_ref()
-        .and_then(|ecr| Some((ecr.repository.at(&ecr.cache.as_ref()?.manifest.digest), &ecr.cache.as_ref()?.tag)));
+    let own = ready.destinations.cache.as_ref();
     for import in &summary.imports {
         let name = match &own {
-            Some((reference, tag)) if *reference == import.reference => tag.to_string(),
+            Some(CacheImage { reference, tag, .. }) if *reference == import.reference => tag.to_string(),
             _ => import.reference.clone(),
         };
         let words = match import.error.as_deref().map(CacheState::of) {

@@ -3,7 +3,7 @@
 mod buildkit;
 mod classic;
 
-use super::preflight::Ready;
+use super::preflight::{Destination, Ready};
 use super::warn;
 use crate::config::{Config, Warning};
 use crate::context::Sent;
@@ -43,12 +43,12 @@ impl<E: Into<Failure>> From<E> for Stop {
     }
 }
 
-/// Logins for base images: those of the user, and for the registry that is pushed to.
+/// Logins for base images: those of the user, and for the registries that are pushed to.
 async fn logins(config: &Config, ready: &Ready) -> Result<Vec<Login>, Failure> {
     let mut logins: Vec<Login> = config.registry_logins.iter().map(Login::from).collect();
-    if let Some(ecr) = &ready.ecr {
-        let token = ecr.tokens.token().await?;
-        logins.push(super::push::login(&ecr.repository, &token));
+    for Destination { repository, tokens, .. } in &ready.destinations.all {
+        let token = tokens.token().await?;
+        logins.push(super::push::login(repository, &token));
     }
     Ok(logins)
 }

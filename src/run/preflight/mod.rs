@@ -1,6 +1,8 @@
 //! Before the build: everything that can be known, asked for at once, and every problem in one list.
 
-mod ecr;
+mod destination;
+mod look;
+mod permission;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +15,13 @@ use crate::context::{Context, Request, Survey, Tree};
 use crate::dockerfile::{Dockerfile, Named, Rewritten, Source, Variables};
 use crate::engine::{Engine, Trace};
 use crate::error::Failure;
-use crate::plan::{Choice, Chosen, Wishes, choose};
+use crate::plan::{Choice, Chosen, Wishes, choose, context_beyond_a_layer};
 use crate::progress::{Event, Log, bytes, counted};
 use crate::report::Folder;
 use crate::session::secrets::Secrets;
 
-pub(super) use ecr::{EcrSide, PushSide};
+pub(super) use destination::{Destination, Destinations};
+pub(super) use look::CacheImage;
 
 /// Where the pipes of a step keep their files, below the clone folder (Bitbucket documentation, "Advanced techniques for
 /// writing pipes"). Other pipes leave secrets there.
@@ -37,9 +40,9 @@ pub(super) struct Ready {
     pub(super) served: Option<Served>,
     /// What the log has said already of the context.
     pub(super) told: Vec<crate::context::Warning>,
-    pub(super) output: Folder,
-    /// `None` without credentials, which only a run that pushes nothing may lack.
-    pub(super) ecr: Option<EcrSide>,
+    /// `None` in a dry run.
+    pub(super) output: Option<Folder>,
+    pub(super) destinations: Destinations,
 }
 
 /// The Dockerfile as BuildKit is served it, and what it needs.
@@ -57,9 +60,9 @@ pub(super) struct Served {
 
 /// Checks everything in parallel and tells what was found.
 pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failure>> {
-    let output = config.output_dir.clone();
-    let (ecr, engine, context, secrets, output) = tokio::join!(
-        ecr::check(config, log),
+    let (output, dry_run) = (config.output_dir.clone(), config.dry_run);
+    let (destinations, engine, context, secrets, output) = tokio::join!(
+        destination::check(config, log),
         engine_side(config),
         blocking({
             let (request, contexts) = (request(config), config.build.contexts.clone());
@@ -69,15 +72,17 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
             let secrets = config.build.secrets.clone();
             move || Secrets::load(&secrets).map_err(|errors| errors.into_iter().map(Failure::from).collect())
         }),
-        blocking(move || Folder::prepare(&output).map_err(|error| vec![error.into()])),
+        blocking(move || {
+            if dry_run { Ok(None) } else { Folder::prepare(&output).map(Some).map_err(|error| vec![error.into()]) }
+        }),
     );
     if let Ok(secrets) = &secrets {
         for text in secrets.texts() {
             log.mask(text).await;
         }
     }
-    if let Ok(Some(ecr)) = &ecr {
-        ecr::tell(ecr, log).await;
+    if let Ok(destinations) = &destinations {
+        destinations.tell(log).await;
     }
     if let Ok((engine, _)) = &engine {
         log.send(Event::Fact("engine", engine.facts().to_string())).await;
@@ -97,21 +102,22 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
         (Err(failures), _) => Err(failures),
     };
     let is_buildkit = matches!(&choice, Some(Ok(Choice { builder: Chosen::Buildkit, .. })));
-    if let (Ok(side), true) = (&ecr, is_buildkit) {
-        ecr::tell_cache(config, side.as_ref(), log).await;
+    if let (Ok(destinations), true) = (&destinations, is_buildkit) {
+        look::tell_cache(config, destinations, log).await;
     }
     let served = match (&context, &engine) {
         (Ok(found), Ok((engine, _))) if is_buildkit => Some(found.serve(config, engine, log).await),
         (_, _) => None,
     };
-    match (ecr, engine, choice, context, served.transpose(), secrets, output) {
-        (Ok(ecr), Ok((engine, trace)), Some(Ok(choice)), Ok(found), Ok(served), Ok(secrets), Ok(output)) => {
+    match (destinations, engine, choice, context, served.transpose(), secrets, output) {
+        (Ok(destinations), Ok((engine, trace)), Some(Ok(choice)), Ok(found), Ok(served), Ok(secrets), Ok(output)) => {
             let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
-            Ok(Ready { engine, trace, context, choice, secrets, dockerfile, served, told, output, ecr })
+            Ok(Ready { engine, trace, context, choice, secrets, dockerfile, served, told, output, destinations })
         }
-        (ecr, engine, choice, context, served, secrets, output) => {
+        (destinations, engine, choice, context, served, secrets, output) => {
             let choice = choice.and_then(Result::err);
-            let failures = [ecr.err(), engine.err(), choice, context.err(), served.err(), secrets.err(), output.err()];
+            let failures =
+                [destinations.err(), engine.err(), choice, context.err(), served.err(), secrets.err(), output.err()];
             Err(failures.into_iter().flatten().flatten().collect())
         }
     }
@@ -243,6 +249,7 @@ impl Found {
         );
         log.send(Event::Fact("context", text)).await;
         warn(log, survey.warnings.iter().cloned()).await;
+        warn(log, context_beyond_a_layer(survey.bytes)).await;
         let problems = std::mem::take(&mut self.survey.problems).into_iter().map(Failure::from);
         if !is_buildkit && problems.len() > 0 {
             return Err(problems.collect());

@@ -1,0 +1,206 @@
+//! The repositories that the image goes to, as they are before the build.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::aws::{Ecr, Endpoint, Mutability, Token, TokenSource};
+use crate::config::{Config, Warning};
+use crate::error::{Explain as _, Failure};
+use crate::image::{EcrHost, Name, Repository};
+use crate::net::Net;
+use crate::plan::{Course, PlannedTag, Standing, course};
+use crate::progress::{Event, Log};
+use crate::registry::Registry;
+
+use super::super::{backoff, warn};
+use super::look::{CacheImage, Look};
+use super::permission;
+
+/// All of ECR as the run needs it. Without credentials, which only a run that pushes nothing may lack, there is nothing in it.
+#[derive(Default)]
+pub(in super::super) struct Destinations {
+    /// In the order of `IMAGE`.
+    pub(in super::super) all: Vec<Destination>,
+    /// What becomes of the tags; `None` when nothing is pushed.
+    pub(in super::super) course: Option<Course>,
+    /// `None` when there is none, or none is wanted.
+    pub(in super::super) cache: Option<CacheImage>,
+}
+
+/// One repository, and how it is reached.
+pub(in super::super) struct Destination {
+    pub(in super::super) repository: Repository,
+    pub(in super::super) registry: Registry,
+    /// Shared by all repositories of a region.
+    pub(in super::super) tokens: Arc<TokenSource>,
+    /// What each tag names now; empty when nothing is pushed.
+    pub(in super::super) tags: Vec<PlannedTag>,
+    /// `None` when the key may not ask.
+    pub(in super::super) mutability: Option<Mutability>,
+}
+
+/// Asks for everything at once.
+pub(super) async fn check(config: &Config, log: &Log) -> Result<Destinations, Vec<Failure>> {
+    let Some(reached) = reach(config, log).await? else { return Ok(Destinations::default()) };
+    // A cache comes from the first repository, if it can.
+    let looks = reached.into_iter().enumerate().map(|(place, reach)| look_at(config, reach, place == 0, log));
+    let mut all = Vec::new();
+    let mut cache = None;
+    let mut failures = Vec::new();
+    for found in join_all(looks).await {
+        match found {
+            Ok((destination, image)) => {
+                all.push(destination);
+                cache = cache.or(image);
+            }
+            Err(more) => failures.extend(more),
+        }
+    }
+    if !failures.is_empty() {
+        return Err(failures);
+    }
+    let course = if config.push { Some(decide(config, &all)?) } else { None };
+    Ok(Destinations { all, course, cache })
+}
+
+/// A repository before anything is known of it.
+struct Reach {
+    repository: Repository,
+    registry: Registry,
+    tokens: Arc<TokenSource>,
+}
+
+/// The repositories with the tokens of their regions; `None` without credentials.
+async fn reach(config: &Config, log: &Log) -> Result<Option<Vec<Reach>>, Vec<Failure>> {
+    let Some(keys) = &config.keys else { return Ok(None) };
+    let net = Net::new(&config.network).map_err(|error| vec![error.into()])?;
+    let mut sources: Vec<(Endpoint, Arc<TokenSource>)> = Vec::new();
+    let mut named: Vec<(&Name, Arc<TokenSource>)> = Vec::new();
+    for image in &config.images {
+        let Some(endpoint) = endpoint(config, image) else { return Ok(None) };
+        let known = sources.iter().find(|(other, _)| *other == endpoint).map(|(_, tokens)| Arc::clone(tokens));
+        let tokens = known.unwrap_or_else(|| {
+            let tokens = Arc::new(TokenSource::new(Ecr::new(keys, endpoint.clone(), net.aws.clone()), log.clone()));
+            sources.push((endpoint, Arc::clone(&tokens)));
+            tokens
+        });
+        named.push((image, tokens));
+    }
+    let asked = join_all(sources.iter().map(async |(_, tokens)| tokens.token().await)).await;
+    let (tokens, mut failures): (Vec<Token>, Vec<Failure>) = {
+        let (given, refused): (Vec<_>, Vec<_>) = asked.into_iter().partition(Result::is_ok);
+        (
+            given.into_iter().flatten().collect(),
+            refused.into_iter().filter_map(Result::err).map(Failure::from).collect(),
+        )
+    };
+    // One key that is wrong is wrong everywhere.
+    failures.dedup();
+    if !failures.is_empty() {
+        return Err(failures);
+    }
+    if let Some(token) = tokens.first() {
+        log.send(Event::Fact("account", token.own_registry.account().to_owned())).await;
+    }
+    let mut reached: Vec<Reach> = Vec::new();
+    for (image, tokens) in named {
+        let repository = match image {
+            Name::Full(repository) => repository.clone(),
+            Name::Bare(name) => {
+                let host: EcrHost = tokens.token().await.map_err(|error| vec![error.into()])?.own_registry;
+                Repository { host, name: name.clone() }
+            }
+        };
+        // A bare name and a full one may be the same repository.
+        if reached.iter().all(|other| other.repository != repository) {
+            let registry = Registry::new(net.registry.clone(), repository.clone(), Arc::clone(&tokens), backoff());
+            reached.push(Reach { repository, registry, tokens });
+        }
+    }
+    Ok(Some(reached))
+}
+
+/// The API's end point; `None` where neither the image nor a variable names a region.
+fn endpoint(config: &Config, image: &Name) -> Option<Endpoint> {
+    let url = config.ecr_endpoint.clone();
+    match (image, &config.region) {
+        (Name::Full(repository), _) => Some(Endpoint::of(&repository.host, url)),
+        (Name::Bare(_), Some(region)) => Some(Endpoint { region: region.clone(), fips: false, dual_stack: false, url }),
+        (Name::Bare(_), None) => None,
+    }
+}
+
+async fn look_at(
+    config: &Config,
+    reach: Reach,
+    is_first: bool,
+    log: &Log,
+) -> Result<(Destination, Option<CacheImage>), Vec<Failure>> {
+    let Reach { repository, registry, tokens } = reach;
+    let (mutability, look, denied) = tokio::join!(
+        mutability(config, &tokens, &repository, log),
+        Look::at(config, &registry, is_first),
+        permission::lacking(config, tokens.ecr(), &repository)
+    );
+    // The registry, asked at the same time, would say the same once more.
+    let mutability = mutability?;
+    let tags = if config.push { look.planned(&config.tags) } else { Ok(Vec::new()) };
+    match (tags, denied) {
+        (Ok(tags), None) => {
+            let cache = look.cache(config, &repository);
+            Ok((Destination { repository, registry, tokens, tags, mutability }, cache))
+        }
+        (tags, denied) => Err(tags.err().into_iter().flatten().chain(denied).collect()),
+    }
+}
+
+async fn mutability(
+    config: &Config,
+    tokens: &TokenSource,
+    repository: &Repository,
+    log: &Log,
+) -> Result<Option<Mutability>, Vec<Failure>> {
+    if !config.push {
+        return Ok(None);
+    }
+    match tokens.ecr().mutability(&repository.host, &repository.name).await {
+        Ok(mutability) => Ok(Some(mutability)),
+        Err(error) if error.is_denied() => {
+            let message = format!("{error}: whether a tag may be moved is seen at the push only");
+            warn(log, [Warning { message, hint: error.hint() }]).await;
+            Ok(None)
+        }
+        Err(error) => Err(vec![error.into()]),
+    }
+}
+
+/// What becomes of the tags.
+fn decide(config: &Config, all: &[Destination]) -> Result<Course, Vec<Failure>> {
+    let standings: Vec<Standing<'_>> = all
+        .iter()
+        .map(|Destination { repository, mutability, tags, .. }| Standing {
+            repository,
+            mutability: mutability.as_ref(),
+            tags,
+        })
+        .collect();
+    course(config.if_tag_exists, &standings).map_err(|forbidden| forbidden.into_iter().map(Failure::from).collect())
+}
+
+impl Destinations {
+    /// Tells of the repositories and their tags.
+    pub(super) async fn tell(&self, log: &Log) {
+        if self.course.is_none() {
+            return;
+        }
+        for Destination { repository, mutability, tags, .. } in &self.all {
+            let policy = mutability.as_ref().map(|mutability| format!(", {mutability}")).unwrap_or_default();
+            log.send(Event::Fact("repository", format!("{repository}{policy}"))).await;
+            for PlannedTag { tag, now } in tags {
+                let now = now.as_ref().map_or("new".to_owned(), |digest| format!("now {digest}"));
+                log.send(Event::Fact("tag", format!("{tag}, {now}"))).await;
+            }
+        }
+    }
+}

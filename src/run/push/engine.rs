@@ -1,0 +1,90 @@
+//! The push to one repository: content by the engine, tag by tag.
+
+use std::time::Duration;
+
+use super::super::backoff;
+use super::super::preflight::{Destination, Ready};
+use super::read_back::read_back;
+use super::taken::taken;
+use crate::aws::Token;
+use crate::engine::{ImageId, Login, PushError, Tries};
+use crate::error::{ExitCode, Failure};
+use crate::image::{Repository, Tag};
+use crate::plan::PlannedTag;
+use crate::progress::{Event, Log};
+use crate::registry::{Manifest, Registry};
+
+/// Further tries of an engine's push. A graphdriver engine tries each layer five times itself, with pauses of 50 s in all
+/// (moby `distribution/xfer/upload.go`).
+const RETRIES: usize = 2;
+/// So a registry that always fails is told after two rounds of the engine's own tries, less than 2 min.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// The login that a token is.
+pub(in super::super) fn login(repository: &Repository, token: &Token) -> Login {
+    Login { host: repository.host.to_string(), username: token.username.clone(), password: token.password.clone() }
+}
+
+/// Pushes every tag in the order of `TAG`; what comes back is the manifest that the registry confirmed.
+pub(super) async fn push(
+    image: &ImageId,
+    ready: &Ready,
+    destination: &Destination,
+    log: &Log,
+) -> Result<Manifest, Failure> {
+    let Destination { repository, registry, tokens, tags, .. } = destination;
+    let mut confirmed = None;
+    for planned in tags {
+        let tag = &planned.tag;
+        ready.engine.tag(image, &repository.to_string(), tag, &ready.trace).await?;
+        let token = tokens.token().await?;
+        let fresh_login = async || {
+            let token = tokens.renewed(&token).await?;
+            Ok(login(repository, &token))
+        };
+        let login = login(repository, &token);
+        let tries = Tries { backoff: backoff().with_max_times(RETRIES), patience: PATIENCE };
+        let pushed = ready.engine.push_with_retries(repository, tag, &login, log, tries, fresh_login).await;
+        let manifest = match pushed {
+            Ok(pushed) => read_back(registry, repository, tag, pushed.digest).await?,
+            Err(error) => match lost_answer(registry, tag, image, &error, log).await {
+                Some(manifest) => manifest,
+                None => return Err(refusal(destination, planned, error).await),
+            },
+        };
+        log.send(Event::Note(format!("{tag}: {}", manifest.digest))).await;
+        confirmed = Some(manifest);
+    }
+    // The configuration has at least one tag, always.
+    confirmed.ok_or_else(|| Failure { code: ExitCode::Bug, message: "there was no tag to push".to_owned(), hint: None })
+}
+
+/// Why the push failed: a tag that may not move may have been free when the checks looked.
+async fn refusal(destination: &Destination, planned: &PlannedTag, error: PushError) -> Failure {
+    if let PushError::TagImmutable { .. } = error
+        && let Some(taken) = taken(destination, planned).await
+    {
+        return taken.into();
+    }
+    error.into()
+}
+
+/// A push that failed may have been done, with only the answer lost; a further try at an immutable tag is then refused. The
+/// registry knows: it has this image behind the tag, or not.
+async fn lost_answer(
+    registry: &Registry,
+    tag: &Tag,
+    image: &ImageId,
+    error: &PushError,
+    log: &Log,
+) -> Option<Manifest> {
+    if !(error.is_temporary() || matches!(error, PushError::TagImmutable { .. })) {
+        return None;
+    }
+    let manifest = registry.manifest(tag).await.ok()??;
+    if !manifest.is_of(image.as_str()) {
+        return None;
+    }
+    log.send(Event::Note(format!("{tag}: {error}, but the registry has the image under this tag"))).await;
+    Some(manifest)
+}

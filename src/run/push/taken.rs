@@ -1,0 +1,57 @@
+//! Tags that somebody else takes between the checks and the push.
+
+use futures_util::future::join_all;
+
+use super::super::preflight::Destination;
+use crate::config::IfTagExists;
+use crate::error::{ExitCode, Explain, Failure};
+use crate::image::{Digest, Repository, Tag};
+use crate::plan::PlannedTag;
+
+/// A tag that did not exist when the checks looked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("tag `{tag}` was taken in `{repository}` while this run was at work: it was new, and now names {now}")]
+pub(super) struct Taken {
+    tag: Tag,
+    repository: Repository,
+    now: Digest,
+}
+
+impl Explain for Taken {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::Repository
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "another run pushes the same `TAG`: choose one that is new with each build, or run the step again with `IF_TAG_EXISTS=skip` to keep what is there"
+                .to_owned(),
+        )
+    }
+}
+
+/// Looks once more, just before the push, at the tags that did not exist, where no tag may be moved by the user's rule. In a
+/// repository with immutable tags the registry itself sees to it.
+pub(super) async fn recheck(rule: IfTagExists, destinations: &[Destination]) -> Result<(), Failure> {
+    if rule == IfTagExists::Overwrite {
+        return Ok(());
+    }
+    let new = destinations.iter().flat_map(|destination| {
+        let tags = destination.tags.iter().filter(|planned| planned.now.is_none());
+        tags.map(move |planned| taken(destination, planned))
+    });
+    match join_all(new).await.into_iter().flatten().next() {
+        Some(taken) => Err(taken.into()),
+        None => Ok(()),
+    }
+}
+
+/// Whether a tag that was new has been taken. A registry that does not tell is no reason to stop: the push says it better.
+pub(super) async fn taken(destination: &Destination, planned: &PlannedTag) -> Option<Taken> {
+    let Destination { repository, registry, .. } = destination;
+    if planned.now.is_some() {
+        return None;
+    }
+    let now = registry.manifest(&planned.tag).await.ok()??.digest;
+    Some(Taken { tag: planned.tag.clone(), repository: repository.clone(), now })
+}

@@ -1,0 +1,71 @@
+//! What a run leaves, written after the registries confirmed the digest.
+
+use std::io::Write;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::job::Pushed;
+use super::preflight::{Destination, Ready};
+use crate::config::Config;
+use crate::engine::ImageId;
+use crate::error::Failure;
+use crate::image::{Digest, Tag};
+use crate::plan::PlannedTag;
+use crate::progress::bytes;
+use crate::report::{Delivery, Outcome, Took, append_for_later_steps};
+
+/// Writes the lines on stdout and the files; what comes back are the last lines of the log.
+pub(super) fn report(
+    config: &Config,
+    ready: &Ready,
+    Pushed { manifest, image, strangers }: &Pushed,
+    took: Took,
+    mut stdout: impl Write,
+) -> Result<Vec<String>, Vec<Failure>> {
+    let repositories: Vec<Delivery> = ready
+        .destinations
+        .all
+        .iter()
+        .map(|Destination { repository, tags, .. }| Delivery {
+            repository: repository.clone(),
+            tags: tags
+                .iter()
+                .filter(|planned| !strangers.contains(&planned.tag))
+                .map(|PlannedTag { tag, now }| (tag.clone(), now.clone()))
+                .collect(),
+        })
+        .collect();
+    let finished_at = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let image_id = image.as_ref().map(ImageId::as_str).or(manifest.config.as_ref().map(Digest::as_str));
+    let outcome = Outcome {
+        repositories: &repositories,
+        digest: &manifest.digest,
+        media_type: &manifest.media_type,
+        image_id,
+        image_bytes: manifest.image_bytes,
+        bitbucket: &config.bitbucket,
+        engine: &ready.engine.facts().version,
+        finished_at: &finished_at.format(&Rfc3339).unwrap_or_default(),
+        took,
+    };
+    let uris: Vec<String> = repositories.iter().map(|delivery| delivery.repository.at(&manifest.digest)).collect();
+    for uri in &uris {
+        // Whoever listened may have gone; the push is done all the same, and the log has the lines too.
+        let _ = writeln!(stdout, "{uri}");
+    }
+    let _ = stdout.flush();
+    if let Some(path) = &config.bitbucket.variables_path {
+        append_for_later_steps(path, &outcome);
+    }
+    if let Some(output) = &ready.output {
+        output.write(&outcome).map_err(|error| vec![error.into()])?;
+    }
+    let size = manifest.image_bytes.map(|size| format!(", {}", bytes(size))).unwrap_or_default();
+    let tags = repositories.first().map(|delivery| delivery.tags.as_slice()).unwrap_or_default();
+    let names: Vec<&str> = tags.iter().map(|(tag, _)| Tag::as_str(tag)).collect();
+    let verb = if image.is_some() { "pushed" } else { "kept" };
+    let mut lines: Vec<String> = uris.iter().map(|uri| format!("{verb} {uri}")).collect();
+    lines.push(format!("tagged {}{size}", names.join(", ")));
+    Ok(lines)
+}

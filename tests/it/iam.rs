@@ -1,0 +1,220 @@
+//! The policies of `docs/iam.md`, given to a key in the lab: each is enough, and each of its actions is needed.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::lab::{Lab, usual};
+use crate::pipe::{Pipe, Run, project};
+
+/// What a run does without an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Without {
+    /// Ends before the build, and names the action.
+    Refuses,
+    /// Goes on with a warning that names it.
+    Warns,
+    /// Goes on, and the log has this.
+    Says(&'static str),
+    /// Fails at the push, and names it: nothing could have asked before.
+    FailsAtPush,
+}
+use Without::{FailsAtPush, Refuses, Says, Warns};
+
+/// A feature: a heading of `docs/iam.md`, whose policy is the first block below it.
+struct Feature {
+    heading: &'static str,
+    /// The other headings whose policies a run of it has.
+    beside: &'static [&'static str],
+    /// Makes the run need it.
+    run: fn(Pipe) -> Pipe,
+    /// Its actions, and what a run does without each.
+    actions: &'static [(&'static str, Without)],
+}
+
+const FEATURES: &[Feature] = &[
+    Feature {
+        heading: "Push",
+        beside: &["Tag policy", "Cache"],
+        run: |pipe| pipe,
+        actions: &[
+            ("ecr:GetAuthorizationToken", Refuses),
+            ("ecr:BatchCheckLayerAvailability", FailsAtPush),
+            ("ecr:BatchGetImage", Refuses),
+            ("ecr:CompleteLayerUpload", FailsAtPush),
+            ("ecr:InitiateLayerUpload", FailsAtPush),
+            ("ecr:PutImage", FailsAtPush),
+            ("ecr:UploadLayerPart", FailsAtPush),
+        ],
+    },
+    Feature {
+        heading: "Tag policy",
+        beside: &["Push", "Cache"],
+        run: |pipe| pipe,
+        actions: &[("ecr:DescribeRepositories", Warns)],
+    },
+    Feature {
+        heading: "Cache",
+        beside: &["Push", "Tag policy"],
+        run: with_an_earlier_image,
+        actions: &[("ecr:GetDownloadUrlForLayer", Says("denied"))],
+    },
+];
+
+/// An image of another key that the engine does not have, as in a new step.
+fn with_an_earlier_image(pipe: Pipe) -> Pipe {
+    let earlier = pipe.key.clone();
+    let pipe = pipe.var("AWS_KEY", "AKIAEARLIERIMAGE0000");
+    pipe.run().exits(0);
+    pipe.lab.docker(&["image", "rm", "--force", &format!("{}:main", pipe.uri())]);
+    pipe.var("AWS_KEY", &earlier)
+}
+
+/// The first JSON block below a heading.
+fn policy(heading: &str) -> Value {
+    let page = std::fs::read_to_string(project("docs/iam.md")).unwrap();
+    let heading = format!("# {heading}\n");
+    let (_, below) = page.split_once(&heading).unwrap_or_else(|| panic!("docs/iam.md has no `{heading}`"));
+    let (_, block) = below.split_once("```json\n").unwrap();
+    serde_json::from_str(block.split_once("```").unwrap().0).unwrap()
+}
+
+/// The statements of some headings, for this run's repository.
+fn statements(headings: &[&str], pipe: &Pipe) -> Vec<Value> {
+    let text = headings.iter().flat_map(|heading| policy(heading)["Statement"].as_array().unwrap().clone());
+    let own = |statement: Value| {
+        let text = statement.to_string();
+        let text = text.replace("eu-central-1", "us-east-1").replace("123456789012", &pipe.lab.facts.account);
+        serde_json::from_str(&text.replace("shop/web", &pipe.repository)).unwrap()
+    };
+    text.map(own).collect()
+}
+
+/// A statement's actions.
+fn actions(statement: &Value) -> Vec<&str> {
+    match &statement["Action"] {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().map(|each| each.as_str().unwrap()).collect(),
+        other => panic!("no actions: {other}"),
+    }
+}
+
+/// Gives a key a policy.
+fn give(lab: &Lab, key: &str, statements: &[Value]) {
+    let document = json!({"Version": "2012-10-17", "Statement": statements});
+    let program = project("tests/lab/lab");
+    let pid = lab.facts.pid.to_string();
+    let mut command = Command::new(program).args(["iam", &pid, key, "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    command.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
+    assert!(command.wait().unwrap().success(), "{document}");
+}
+
+/// A run of a feature with its policy, less an action.
+fn run_without(feature: &Feature, action: Option<&str>) -> (Pipe, Run) {
+    let pipe = Pipe::new(usual());
+    let layer = format!("FROM busybox:1.36\nRUN echo {} > /layer\n", pipe.repository);
+    let pipe = (feature.run)(pipe.dockerfile(&layer));
+    let headings = [&[feature.heading], feature.beside].concat();
+    let mut given = statements(&headings, &pipe);
+    for statement in &mut given {
+        let kept: Vec<Value> =
+            actions(statement).into_iter().filter(|each| Some(*each) != action).map(Value::from).collect();
+        statement["Action"] = kept.into();
+    }
+    give(pipe.lab, &pipe.key, &given);
+    let run = pipe.run();
+    (pipe, run)
+}
+
+fn of(heading: &str) -> &'static Feature {
+    FEATURES.iter().find(|feature| feature.heading == heading).unwrap()
+}
+
+/// With the whole policy the run is good and warns of nothing; the actions that it asked for are those of the page.
+fn is_enough(heading: &str) {
+    let feature = of(heading);
+    let (pipe, run) = run_without(feature, None);
+    run.exits(0).does_not_say("warning: ").does_not_say("not authorized").does_not_say("denied");
+    let asked: BTreeSet<String> = pipe
+        .lab
+        .requests(&format!("\"access_key\": \"{}\"", pipe.key))
+        .iter()
+        .flat_map(|request| request["actions"].as_array().unwrap().clone())
+        .map(|action| action.as_str().unwrap().to_owned())
+        .collect();
+    for (action, _) in feature.actions {
+        assert!(asked.contains(*action), "nothing asked for {action}, but for {asked:?}");
+    }
+}
+
+/// Without one action of the policy the run does what the table says.
+fn needs(heading: &str, action: &str, without: Without) {
+    let (pipe, run) = run_without(of(heading), Some(action));
+    match without {
+        Refuses => {
+            let run = run.exits(3).says(action).says("\n  hint: ").does_not_say("\nBuild\n");
+            run.reports_nothing();
+        }
+        Warns => {
+            let run = run.exits(0);
+            let warned = run.log.lines().any(|line| line.contains("warning: ") && line.contains(action));
+            assert!(warned, "no warning names {action}:\n{}", run.log);
+        }
+        Says(text) => {
+            run.exits(0).says(text);
+        }
+        FailsAtPush => {
+            assert!([3, 7].contains(&run.code), "exit code {} without {action}:\n{}", run.code, run.log);
+            run.says(action).says("\n  hint: ").reports_nothing();
+            let listed = pipe.lab.control("images", &[&pipe.repository]);
+            assert!(!listed.contains("\"main\""), "no tag was made: {listed}");
+        }
+    }
+}
+
+fn each_is_needed(heading: &str) {
+    std::thread::scope(|scope| {
+        let tries = of(heading).actions.iter();
+        let tries = tries.map(|(action, without)| (action, scope.spawn(|| needs(heading, action, *without))));
+        let failed: Vec<&str> = tries
+            .collect::<Vec<_>>()
+            .into_iter()
+            .filter_map(|(action, done)| done.join().is_err().then_some(*action))
+            .collect();
+        assert!(failed.is_empty(), "{heading}: {failed:?}, see above");
+    });
+}
+
+#[test]
+fn the_page_lists_the_actions_that_are_tested() {
+    for feature in FEATURES {
+        let listed = policy(feature.heading);
+        let listed: BTreeSet<&str> = listed["Statement"].as_array().unwrap().iter().flat_map(actions).collect();
+        let tested: BTreeSet<&str> = feature.actions.iter().map(|(action, _)| *action).collect();
+        assert_eq!(listed, tested, "{}", feature.heading);
+    }
+}
+
+#[test]
+fn the_policies_of_a_push_are_enough() {
+    is_enough("Push");
+}
+
+#[test]
+fn each_action_of_a_push_is_needed() {
+    each_is_needed("Push");
+}
+
+#[test]
+fn the_tag_policy_needs_its_action() {
+    is_enough("Tag policy");
+    each_is_needed("Tag policy");
+}
+
+#[test]
+fn the_cache_needs_its_action() {
+    is_enough("Cache");
+    each_is_needed("Cache");
+}
