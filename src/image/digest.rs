@@ -15,8 +15,12 @@ impl Digest {
     /// The digest of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        use sha2::Digest as _;
-        let digest = sha2::Sha256::digest(bytes);
+        let mut hasher = Hasher::default();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    fn hexadecimal(digest: &[u8]) -> Self {
         let hex = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
         let digits = digest.iter().flat_map(|byte| [hex(byte >> 4), hex(byte & 15)]);
         Self("sha256:".chars().chain(digits).collect())
@@ -26,6 +30,25 @@ impl Digest {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Computes the digest of bytes that come piece by piece.
+#[derive(Clone, Debug, Default)]
+pub struct Hasher(sha2::Sha256);
+
+impl Hasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        use sha2::Digest as _;
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that came.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        use sha2::Digest as _;
+        Digest::hexadecimal(&self.0.finalize())
     }
 }
 

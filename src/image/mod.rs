@@ -6,7 +6,7 @@ mod partition;
 mod repository;
 mod tag;
 
-pub use digest::{Digest, DigestError};
+pub use digest::{Digest, DigestError, Hasher};
 pub use host::{EcrHost, HostError};
 pub use partition::{RegionError, check_region};
 pub use repository::{Name, NameError, Repository, RepositoryName};

@@ -22,8 +22,6 @@ use roots::Roots;
 
 /// How long a connection may take to be made.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a server may be silent in the middle of an answer.
-const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The two HTTP clients of a run.
 #[derive(Clone, Debug)]
@@ -124,7 +122,6 @@ fn registry(roots: &Roots, proxies: &Proxies) -> Result<reqwest::Client, Error> 
     let builder = reqwest::Client::builder()
         .user_agent(concat!("ecr-pipe/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
         .tls_certs_only(certificates.map_err(refused)?)
         .no_proxy();
     proxies.registry()?.into_iter().fold(builder, reqwest::ClientBuilder::proxy).build().map_err(refused)

@@ -1,22 +1,25 @@
-//! Requests to a registry.
+//! Requests to a registry: the token, the repetition of what is temporary, the judgement of answers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use reqwest::header::{ACCEPT as ACCEPT_HEADER, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::ExposeSecret as _;
+use tokio::time::timeout;
 
-use super::error::{Answer, Error};
-use super::manifest::{ACCEPT, MAX_BYTES, Manifest};
+use super::error::{Action, Answer, Error};
+use super::pacer::Pacer;
 use crate::aws::{Token, TokenSource};
-use crate::image::{Digest, Repository, Tag};
+use crate::image::Repository;
 
 /// What is read of an error's body.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// A `Retry-After` beyond this is not waited for: a user would rather see the failure.
 const MAX_WAIT: Duration = Duration::from_secs(30);
+/// How long a registry may be silent before and in the middle of an answer.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// One repository, spoken to with the token of its region.
 #[derive(Clone, Debug)]
@@ -27,13 +30,37 @@ pub struct Registry {
     repository: Repository,
     tokens: Arc<TokenSource>,
     backoff: ExponentialBuilder,
+    pub(super) pacer: Arc<Pacer>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) action: Action,
+    pub(super) method: &'a Method,
+    /// Without a query, which may be a secret.
+    pub(super) path: &'a str,
+}
+
+/// Why one try failed, with the time that the registry asked to wait.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) error: Error,
+    pub(super) wait: Option<Duration>,
+}
+
+impl<E: Into<Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), wait: None }
+    }
 }
 
 impl Registry {
     /// Nothing is sent yet.
     #[must_use]
     pub fn new(client: Client, repository: Repository, tokens: Arc<TokenSource>, backoff: ExponentialBuilder) -> Self {
-        Self { client, base: format!("https://{}", repository.host), repository, tokens, backoff }
+        let base = format!("https://{}", repository.host);
+        Self { client, base, repository, tokens, backoff, pacer: Arc::default() }
     }
 
     /// The same, that tries everything once.
@@ -42,20 +69,68 @@ impl Registry {
         Self { backoff: self.backoff.with_max_times(0), ..self.clone() }
     }
 
-    /// The manifest that a tag names now; `None` when there is no such tag.
-    ///
-    /// Temporary faults are tried again, a refused token is renewed once.
-    ///
-    /// # Errors
-    /// No such repository, no permission, a registry that cannot be reached, bytes that are not what they should be.
-    pub async fn manifest(&self, tag: &Tag) -> Result<Option<Manifest>, Error> {
-        let path = format!("/v2/{}/manifests/{tag}", self.repository.name);
+    /// The same, that puts manifests at a pace that it shares with others: the quota is that of an account in a region.
+    #[must_use]
+    pub fn at_the_pace_of(&self, pacer: &Arc<Pacer>) -> Self {
+        Self { pacer: Arc::clone(pacer), ..self.clone() }
+    }
+
+    /// The same, at another address than its host's.
+    #[cfg(test)]
+    pub(super) fn at(self, base: String) -> Self {
+        Self { base, ..self }
+    }
+
+    /// The repository.
+    #[must_use]
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The pauses before further tries of what is temporary.
+    pub(crate) fn waits(&self) -> impl Iterator<Item = Duration> + use<> {
+        self.backoff.build()
+    }
+
+    /// The path of something in the repository.
+    pub(super) fn path(&self, what: &str) -> String {
+        format!("/v2/{}/{what}", self.repository.name)
+    }
+
+    /// A request to a path of the registry.
+    pub(super) fn request(&self, method: &Method, path: &str) -> RequestBuilder {
+        self.client.request(method.clone(), format!("{}{path}", self.base))
+    }
+
+    /// A request to where the registry pointed.
+    pub(super) fn request_at(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Whether the token may be sent there.
+    pub(super) fn is_ours(&self, url: &Url) -> bool {
+        self.base.parse::<Url>().is_ok_and(|base| base.origin() == url.origin())
+    }
+
+    /// Another token than one that was refused in the middle of an upload, for the uploads after it.
+    pub(super) async fn renew(&self, refused: &Token) -> Result<(), Error> {
+        self.tokens.renewed(refused).await?;
+        Ok(())
+    }
+
+    /// The token.
+    pub(super) async fn token(&self) -> Result<Token, Error> {
+        Ok(self.tokens.token().await?)
+    }
+
+    /// Tries until there is an answer. Temporary faults are tried again, a refused token is renewed once.
+    pub(super) async fn patiently<T>(&self, once: impl AsyncFn(&Token) -> Result<T, Refusal>) -> Result<T, Error> {
         let mut waits = self.backoff.build();
-        let mut token = self.tokens.token().await?;
+        let mut token = self.token().await?;
         let mut renewed = false;
         loop {
-            let (error, asked) = match self.try_manifest(&path, tag, &token).await {
-                Ok(found) => return Ok(found),
+            let Refusal { error, wait: asked } = match once(&token).await {
+                Ok(answer) => return Ok(answer),
                 Err(refusal) => refusal,
             };
             if let Error::Unauthorized { .. } = error {
@@ -72,60 +147,47 @@ impl Registry {
         }
     }
 
-    /// One try. An error comes with the time that the registry asked to wait.
-    async fn try_manifest(
+    /// Sends with the token.
+    pub(super) async fn send(
         &self,
-        path: &str,
-        tag: &Tag,
+        request: RequestBuilder,
+        asked: Asked<'_>,
         token: &Token,
-    ) -> Result<Option<Manifest>, (Error, Option<Duration>)> {
-        let request = self.client.get(format!("{}{path}", self.base)).header(ACCEPT_HEADER, ACCEPT);
-        let sent = request.basic_auth(&token.username, Some(token.password.expose_secret())).send().await;
-        let response = sent.map_err(|error| (self.unreachable(&error), None))?;
-        tracing::debug!("GET {}{path}: {}", self.repository.host, response.status());
-        if response.status().is_success() {
-            return self.read(response, tag).await.map(Some).map_err(|error| (error, None));
-        }
-        let asked = retry_after(&response);
-        let status = response.status();
-        let body = self.body(response, MAX_ERROR_BYTES).await.unwrap_or_default();
-        let answer = Answer::new(path, status.as_u16(), &body);
-        match status {
-            StatusCode::NOT_FOUND if answer.is("NAME_UNKNOWN") => {
-                Err((Error::NoRepository { repository: self.repository.clone() }, None))
-            }
-            StatusCode::NOT_FOUND if answer.is("MANIFEST_UNKNOWN") => Ok(None),
-            StatusCode::UNAUTHORIZED => Err((Error::Unauthorized { answer }, None)),
-            StatusCode::FORBIDDEN if answer.says_that_the_token_expired() => {
-                Err((Error::Unauthorized { answer }, None))
-            }
-            StatusCode::FORBIDDEN => Err((Error::Denied { repository: self.repository.clone(), answer }, None)),
-            _ => Err((Error::Refused { answer }, asked)),
-        }
+    ) -> Result<Response, Refusal> {
+        self.send_openly(request.basic_auth(&token.username, Some(token.password.expose_secret())), asked).await
     }
 
-    async fn read(&self, response: Response, tag: &Tag) -> Result<Manifest, Error> {
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let said = header("docker-content-digest");
-        let media_type = header(CONTENT_TYPE.as_str()).unwrap_or_default();
-        let bytes = self.body(response, MAX_BYTES + 1).await?;
-        if bytes.len() > MAX_BYTES {
-            return Err(Error::TooLarge { tag: tag.clone() });
+    /// Sends as it is.
+    pub(super) async fn send_openly(&self, request: RequestBuilder, asked: Asked<'_>) -> Result<Response, Refusal> {
+        let sent = timeout(SILENCE, request.send()).await.map_err(|_| self.silent())?;
+        self.judge(sent.map_err(|error| self.unreachable(&error))?, asked).await
+    }
+
+    /// What is no success becomes an error.
+    pub(super) async fn judge(&self, response: Response, asked: Asked<'_>) -> Result<Response, Refusal> {
+        let status = response.status();
+        tracing::debug!("{} {}{}: {status}", asked.method, self.repository.host, asked.path);
+        if status.is_success() {
+            return Ok(response);
         }
-        let manifest = Manifest::of(&bytes, media_type);
-        match said {
-            Some(said) if said.parse::<Digest>().ok().as_ref() != Some(&manifest.digest) => {
-                let said = said.chars().filter(|char| !char.is_control()).take(80).collect();
-                Err(Error::WrongDigest { tag: tag.clone(), said, found: manifest.digest })
-            }
-            Some(_) | None => Ok(manifest),
-        }
+        let wait = retry_after(&response);
+        let body = self.body(response, MAX_ERROR_BYTES).await.unwrap_or_default();
+        let answer = Answer::new(asked.path, status.as_u16(), &body);
+        let repository = self.repository.clone();
+        let error = match status {
+            StatusCode::NOT_FOUND if answer.is("NAME_UNKNOWN") => Error::NoRepository { repository },
+            StatusCode::UNAUTHORIZED => Error::Unauthorized { answer },
+            StatusCode::FORBIDDEN if answer.says_that_the_token_expired() => Error::Unauthorized { answer },
+            StatusCode::FORBIDDEN => Error::Denied { repository, action: asked.action, answer: Box::new(answer) },
+            _ => Error::Refused { answer },
+        };
+        Err(Refusal { error, wait })
     }
 
     /// The body up to a number of bytes.
-    async fn body(&self, mut response: Response, most: usize) -> Result<Vec<u8>, Error> {
+    pub(super) async fn body(&self, mut response: Response, most: usize) -> Result<Vec<u8>, Error> {
         let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+        while let Some(piece) = self.piece(&mut response).await? {
             let room = most - body.len();
             body.extend_from_slice(&piece[..piece.len().min(room)]);
             if body.len() == most {
@@ -135,20 +197,40 @@ impl Registry {
         Ok(body)
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> Error {
-        let reason = if error.is_timeout() {
+    /// The next piece of a body.
+    pub(super) async fn piece(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, Error> {
+        let piece = timeout(SILENCE, response.chunk()).await.map_err(|_| self.silent())?;
+        piece.map_err(|error| self.unreachable(&error))
+    }
+
+    /// There was no answer.
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> Error {
+        self.lost(if error.is_timeout() {
             "no answer in time"
         } else if error.is_connect() {
             "the connection was not made"
         } else {
             "the connection broke off"
-        };
+        })
+    }
+
+    pub(super) fn silent(&self) -> Error {
+        self.lost("no answer in time")
+    }
+
+    pub(super) fn lost(&self, reason: &str) -> Error {
         Error::Unreachable { host: self.repository.host.to_string(), reason: reason.to_owned() }
     }
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+/// A header's text, fit to be shown.
+pub(super) fn header(response: &Response, name: &str) -> Option<String> {
+    let value = response.headers().get(name)?.to_str().ok()?;
+    Some(value.chars().filter(|char| !char.is_control()).take(200).collect())
 }
 
 #[cfg(test)]

@@ -8,6 +8,44 @@ use crate::aws;
 use crate::error::{ExitCode, Explain};
 use crate::image::{Digest, Repository, Tag};
 
+/// What was asked of a registry, named as the IAM action that it needs (user guide, "IAM permissions for pushing an image").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// To read a manifest.
+    BatchGetImage,
+    /// To write one, or a tag.
+    PutImage,
+    /// To see whether a blob is there.
+    BatchCheckLayerAvailability,
+    /// To read a blob.
+    GetDownloadUrlForLayer,
+    /// To begin an upload.
+    InitiateLayerUpload,
+    /// To send its bytes.
+    UploadLayerPart,
+    /// To end it.
+    CompleteLayerUpload,
+}
+
+impl Action {
+    /// What a key that lacks it may not do with a repository.
+    fn verb(self) -> &'static str {
+        match self {
+            Self::BatchGetImage => "read",
+            Self::PutImage => "put an image into",
+            Self::BatchCheckLayerAvailability => "look for layers in",
+            Self::GetDownloadUrlForLayer => "read layers of",
+            Self::InitiateLayerUpload | Self::UploadLayerPart | Self::CompleteLayerUpload => "upload layers to",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ecr:{self:?}")
+    }
+}
+
 /// What a registry, or the way to it, refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -23,13 +61,25 @@ pub enum Error {
         /// What it answered.
         answer: Answer,
     },
-    /// The key may not read the repository.
-    #[error("the key may not read `{repository}`: {answer}")]
+    /// The key may not do this with the repository.
+    #[error("the key may not {} `{repository}`: {answer}", action.verb())]
     Denied {
         /// The repository.
         repository: Repository,
+        /// What was asked.
+        action: Action,
         /// What it answered.
-        answer: Answer,
+        answer: Box<Answer>,
+    },
+    /// The tag exists and may not be moved.
+    #[error("tag `{tag}` exists in `{repository}` and is immutable: {answer}")]
+    TagImmutable {
+        /// The tag.
+        tag: Tag,
+        /// The repository.
+        repository: Box<Repository>,
+        /// What it answered.
+        answer: Box<Answer>,
     },
     /// Any other answer that is no success.
     #[error("the registry refused: {answer}")]
@@ -46,20 +96,46 @@ pub enum Error {
         reason: String,
     },
     /// The bytes are not those that the registry says they are.
-    #[error("the registry says that tag `{tag}` is {said}, but what it serves is {found}")]
+    #[error("the registry says that {what} is {said}, but what it serves is {found}")]
     WrongDigest {
-        /// The tag.
-        tag: Tag,
-        /// `Docker-Content-Digest`.
+        /// A tag, a manifest or a blob.
+        what: String,
+        /// `Docker-Content-Digest`, or the digest asked for.
         said: String,
         /// The digest of the bytes.
         found: Digest,
     },
-    /// The manifest is larger than any may be.
-    #[error("the manifest of tag `{tag}` is larger than 4 MiB")]
+    /// The registry took bytes for others than those that were sent.
+    #[error("{sent} was sent to the registry, but it says that it got {said}")]
+    WrongReceipt {
+        /// The digest of what was sent.
+        sent: Digest,
+        /// `Docker-Content-Digest`.
+        said: String,
+    },
+    /// A document is larger than any may be.
+    #[error("{what} is larger than {} MiB", limit >> 20)]
     TooLarge {
-        /// The tag.
-        tag: Tag,
+        /// A tag, a manifest or a blob.
+        what: String,
+        /// In bytes.
+        limit: usize,
+    },
+    /// A manifest, or something that it names, does not exist.
+    #[error("`{repository}` has no {what}")]
+    Missing {
+        /// The repository.
+        repository: Box<Repository>,
+        /// A manifest or a blob.
+        what: String,
+    },
+    /// A manifest that is none.
+    #[error("{what} is not understood: {reason}")]
+    NotUnderstood {
+        /// A manifest.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// No token could be had.
     #[error(transparent)]
@@ -111,6 +187,39 @@ impl Answer {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whether there is no such manifest.
+    pub(super) fn says_that_there_is_none(&self) -> bool {
+        self.status == 404 && self.is("MANIFEST_UNKNOWN")
+    }
+
+    pub(super) fn is_not_found(&self) -> bool {
+        self.status == 404
+    }
+
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.status == 403
+    }
+
+    /// ECR says it in one of three ways (user guide, "HTTP 429").
+    fn asks_to_slow_down(&self) -> bool {
+        self.status == 429
+            || self.code.as_deref().is_some_and(|code| code == "TOOMANYREQUESTS" || code.starts_with("Throttl"))
+    }
+
+    /// Whether the upload is lost, so that only a new one may succeed (distribution specification, "Error codes").
+    pub(super) fn ends_the_upload(&self) -> bool {
+        ["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "DIGEST_INVALID", "SIZE_INVALID", "RANGE_INVALID"]
+            .iter()
+            .any(|code| self.is(code))
+            || self.status == 416
+    }
+
+    /// `The image tag 'x' already exists in the 'y' repository and cannot be overwritten because the tag is immutable.`, and
+    /// until about 2023 `… because the repository is immutable.`: the code stands for illegal tags too.
+    pub(super) fn says_that_the_tag_is_immutable(&self) -> bool {
+        self.is("TAG_INVALID") && self.text.contains("immutable")
+    }
+
     /// A token that is too old comes back as 403 with this text, from a front end that gives no code
     /// (aws-toolkit-azure-devops#129).
     pub(super) fn says_that_the_token_expired(&self) -> bool {
@@ -137,13 +246,28 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused { answer } => matches!(answer.status, 408 | 429 | 500..=599),
+            Self::Refused { answer } => matches!(answer.status, 408 | 500..=599) || answer.asks_to_slow_down(),
             Self::NoRepository { .. }
             | Self::Unauthorized { .. }
             | Self::Denied { .. }
+            | Self::TagImmutable { .. }
             | Self::WrongDigest { .. }
+            | Self::WrongReceipt { .. }
             | Self::TooLarge { .. }
+            | Self::Missing { .. }
+            | Self::NotUnderstood { .. }
             | Self::Token(_) => false,
+        }
+    }
+
+    /// Whether a blob may get through by an upload made anew. The token of an upload that was under way is one of these: another
+    /// was asked for meanwhile.
+    #[must_use]
+    pub fn is_mended_by_a_new_upload(&self) -> bool {
+        match self {
+            Self::Unauthorized { .. } | Self::WrongReceipt { .. } => true,
+            Self::Refused { answer } => answer.ends_the_upload() || self.is_temporary(),
+            _ => self.is_temporary(),
         }
     }
 }
@@ -151,11 +275,15 @@ impl Error {
 impl Explain for Error {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoRepository { .. } => ExitCode::Repository,
+            Self::NoRepository { .. } | Self::TagImmutable { .. } => ExitCode::Repository,
             Self::Unauthorized { .. } | Self::Denied { .. } => ExitCode::Credentials,
-            Self::Refused { .. } | Self::Unreachable { .. } | Self::WrongDigest { .. } | Self::TooLarge { .. } => {
-                ExitCode::Push
-            }
+            Self::Refused { .. }
+            | Self::Unreachable { .. }
+            | Self::WrongDigest { .. }
+            | Self::WrongReceipt { .. }
+            | Self::TooLarge { .. }
+            | Self::Missing { .. }
+            | Self::NotUnderstood { .. } => ExitCode::Push,
             Self::Token(error) => error.exit_code(),
         }
     }
@@ -172,14 +300,18 @@ impl Explain for Error {
                 "check that `IMAGE` names a registry that the key may use, in the region the token was issued for"
                     .to_owned()
             }
-            Self::Denied { repository, .. } => format!(
-                "allow it in the key's policy: {{\"Effect\": \"Allow\", \"Action\": \"ecr:BatchGetImage\", \"Resource\": \"{}\"}}",
+            Self::Denied { repository, action, .. } => format!(
+                "allow it in the key's policy: {{\"Effect\": \"Allow\", \"Action\": \"{action}\", \"Resource\": \"{}\"}}",
                 repository.host.arn(&repository.name)
             ),
+            Self::TagImmutable { .. } => "choose another `TAG`, or make the repository's tags mutable".to_owned(),
+            Self::Missing { .. } | Self::NotUnderstood { .. } => {
+                "see whether something deletes images there at the same time, and run the step again".to_owned()
+            }
             Self::Refused { .. } | Self::Unreachable { .. } => {
                 "run the step again; if it stays, see the AWS health dashboard of the region".to_owned()
             }
-            Self::WrongDigest { .. } | Self::TooLarge { .. } => {
+            Self::WrongDigest { .. } | Self::WrongReceipt { .. } | Self::TooLarge { .. } => {
                 "something between the step and the registry alters answers: check `HTTPS_PROXY`".to_owned()
             }
             Self::Token(error) => return error.hint(),

@@ -1,7 +1,9 @@
 //! A manifest as a registry serves it.
 
+use bytes::Bytes;
 use serde::Deserialize;
 
+use super::Error;
 use crate::image::Digest;
 
 /// What is asked for. With both families named, ECR converts nothing (user guide, "Container image manifest format support").
@@ -20,10 +22,46 @@ pub struct Manifest {
     pub digest: Digest,
     /// The media type, as the registry says.
     pub media_type: String,
+    /// The manifest itself.
+    pub bytes: Bytes,
     /// The digest of the image's configuration. `None` for an index.
     pub config: Option<Digest>,
     /// The bytes of the config and of all layers together, as the registry keeps them. `None` for an index.
     pub image_bytes: Option<u64>,
+}
+
+/// What a manifest names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Of an image: the configuration and the layers.
+    Image(Vec<Descriptor>),
+    /// Of an index: manifests.
+    Index(Vec<Descriptor>),
+}
+
+/// Something that a manifest names (image specification, "Content Descriptors").
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// What it is.
+    #[serde(default)]
+    pub media_type: String,
+    /// Its digest.
+    #[serde(deserialize_with = "digest")]
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+fn digest<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+#[derive(Deserialize)]
+struct Named {
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    manifests: Option<Vec<Descriptor>>,
 }
 
 #[derive(Deserialize)]
@@ -45,15 +83,38 @@ struct Part {
 }
 
 impl Manifest {
-    pub(super) fn of(bytes: &[u8], media_type: String) -> Self {
-        let parts: Option<Parts> = serde_json::from_slice(bytes).ok();
+    /// Of its bytes. What is no manifest names nothing.
+    #[must_use]
+    pub fn new(bytes: Bytes, media_type: String) -> Self {
+        let parts: Option<Parts> = serde_json::from_slice(&bytes).ok();
         let layers: u64 = parts.iter().flat_map(|parts| &parts.layers).map(|layer| layer.size).sum();
         let config = parts.and_then(|parts| parts.config);
         Self {
-            digest: Digest::of(bytes),
+            digest: Digest::of(&bytes),
             media_type,
             image_bytes: config.as_ref().map(|config| config.size + layers),
             config: config.and_then(|config| config.digest.parse().ok()),
+            bytes,
+        }
+    }
+
+    /// What it names.
+    ///
+    /// # Errors
+    /// The bytes are no manifest of an image and no index.
+    pub fn content(&self) -> Result<Content, Error> {
+        let what = || format!("manifest {}", self.digest);
+        let named: Named = serde_json::from_slice(&self.bytes)
+            .map_err(|error| Error::NotUnderstood { what: what(), reason: error.to_string() })?;
+        match named {
+            Named { manifests: Some(manifests), config: None, .. } => Ok(Content::Index(manifests)),
+            Named { config: Some(config), layers, .. } => {
+                Ok(Content::Image([config].into_iter().chain(layers.into_iter().flatten()).collect()))
+            }
+            Named { .. } => {
+                let reason = "it names neither a configuration nor manifests".to_owned();
+                Err(Error::NotUnderstood { what: what(), reason })
+            }
         }
     }
 
@@ -67,22 +128,44 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+
+    fn of(bytes: &[u8]) -> Manifest {
+        Manifest::new(Bytes::copy_from_slice(bytes), String::new())
+    }
+
+    #[test]
+    fn what_a_manifest_names_is_read() {
+        let digest = Digest::of(b"");
+        let part = |kind: &str| format!(r#"{{"mediaType":"{kind}","digest":"{digest}","size":3}}"#);
+        let expected = |kind: &str| Descriptor { media_type: kind.to_owned(), digest: digest.clone(), size: 3 };
+        let image = format!(r#"{{"config":{},"layers":[{}]}}"#, part("c"), part("l"));
+        assert_eq!(of(image.as_bytes()).content(), Ok(Content::Image(vec![expected("c"), expected("l")])));
+        let index = format!(r#"{{"manifests":[{}]}}"#, part("m"));
+        assert_eq!(of(index.as_bytes()).content(), Ok(Content::Index(vec![expected("m")])));
+        let empty = format!(r#"{{"config":{},"layers":null}}"#, part("c"));
+        assert_eq!(of(empty.as_bytes()).content().unwrap(), Content::Image(vec![expected("c")]));
+        for none in ["", "{}", "[]", r#"{"config":{"digest":"sha256:../x","size":1}}"#] {
+            assert!(matches!(of(none.as_bytes()).content(), Err(Error::NotUnderstood { .. })), "{none}");
+        }
+    }
 
     #[test]
     fn the_size_of_an_image_is_that_of_its_config_and_layers() {
         let bytes = br#"{"schemaVersion":2,"config":{"digest":"d","size":10},"layers":[{"size":100},{"size":1000}]}"#;
-        assert_eq!(Manifest::of(bytes, String::new()).image_bytes, Some(1110));
-        assert_eq!(Manifest::of(br#"{"manifests":[{"size":100}]}"#, String::new()).image_bytes, None);
-        assert_eq!(Manifest::of(b"{}", String::new()).image_bytes, None);
-        assert_eq!(Manifest::of(b"no JSON", String::new()).image_bytes, None);
+        assert_eq!(of(bytes).image_bytes, Some(1110));
+        assert_eq!(of(br#"{"manifests":[{"size":100}]}"#).image_bytes, None);
+        assert_eq!(of(b"{}").image_bytes, None);
+        assert_eq!(of(b"no JSON").image_bytes, None);
     }
 
     #[test]
     fn an_image_is_known_by_its_configuration_or_its_manifest() {
         let config = Digest::of(b"config");
         let bytes = format!(r#"{{"config":{{"digest":"{config}","size":6}},"layers":[]}}"#);
-        let manifest = Manifest::of(bytes.as_bytes(), String::new());
+        let manifest = of(bytes.as_bytes());
         assert!(manifest.is_of(config.as_str()) && manifest.is_of(manifest.digest.as_str()));
         assert!(!manifest.is_of("sha256:0000") && !manifest.is_of(""));
     }

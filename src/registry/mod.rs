@@ -1,11 +1,26 @@
-//! The registry's HTTP API: the manifest behind a tag, as the registry itself has it.
+//! The registry's HTTP API: manifests and blobs, read and put, and copies from one registry to others.
 //!
-//! Source: OCI distribution specification 1.1, "Pulling manifests"; what ECR does differently is said where it matters.
+//! Source: OCI distribution specification 1.1; what ECR does differently is said where it matters.
 
+mod blobs;
 mod client;
+mod copy;
 mod error;
+#[cfg(test)]
+mod fake;
 mod manifest;
+mod manifests;
+mod pacer;
+mod reference;
+mod spread;
+mod upload;
 
+pub use blobs::Blob;
 pub use client::Registry;
-pub use error::Error;
-pub use manifest::Manifest;
+pub use copy::copy;
+pub use error::{Action, Error};
+pub use manifest::{Content, Descriptor, Manifest};
+pub use manifests::Put;
+pub use pacer::Pacer;
+pub use reference::Reference;
+pub use spread::{Spread, spread};

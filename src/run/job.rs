@@ -44,11 +44,11 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
         Some(Course::Compare { digest, holder, gaps }) => {
             let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
             let filling = push::fill_if_same(&image, digest, *holder, gaps, ready, log);
-            let manifest = grouped("Push", log, &mut took.push, filling).await?;
+            let manifest = grouped("Tags", log, &mut took.push, filling).await?;
             Ok(Done::Pushed(Pushed { manifest, image: Some(image), strangers: Vec::new() }))
         }
         Some(Course::Keep { gaps }) => {
-            let manifest = grouped("Push", log, &mut took.push, push::fill(gaps, ready, log)).await?;
+            let manifest = grouped("Tags", log, &mut took.push, push::fill(gaps, ready, log)).await?;
             let tags = ready.destinations.all.first().map(|first| first.tags.as_slice()).unwrap_or_default();
             let strangers = strangers(tags, &manifest.digest);
             let warnings = strangers.iter().map(|tag| Warning {

@@ -16,6 +16,7 @@ mod fault;
 mod house;
 mod iam;
 mod interrupt;
+mod killed;
 mod lab;
 mod lost_answer;
 mod main_job;

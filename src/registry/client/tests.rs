@@ -1,89 +1,19 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
-use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-
+use super::super::fake::{Server, TOKENS, answer, refusal, registry};
+use super::super::manifest::{MAX_BYTES, Manifest};
 use super::*;
-use crate::aws::{Ecr, Endpoint};
-use crate::config::{Keys, Network};
-use crate::image::Name;
-use crate::net::{Net, install_crypto_provider};
+use crate::image::{Digest, Tag};
 use crate::progress::{Event, Log, Style};
 
 const MANIFEST: &str = r#"{"schemaVersion":2,"config":{"digest":"d","size":1},"layers":[]}"#;
-/// `AWS:first` and `AWS:second`, the tokens that the API gives one after the other.
-const TOKENS: [&str; 2] = ["QVdTOmZpcnN0", "QVdTOnNlY29uZA=="];
-
-/// A server that gives these answers in order, one a connection, and keeps what it was asked. An empty answer drops the connection.
-struct Server {
-    address: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    async fn answering(answers: Vec<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&asked);
-        tokio::spawn(async move {
-            let mut answers = VecDeque::from(answers);
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut request = Vec::new();
-                while !request.windows(4).any(|end| end == b"\r\n\r\n") {
-                    if stream.read_buf(&mut request).await.unwrap() == 0 {
-                        break;
-                    }
-                }
-                seen.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
-                let answer = answers.pop_front().unwrap_or_default();
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-        });
-        Self { address, asked }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn answer(status: u16, headers: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
-}
-
-fn token(token: &str) -> String {
-    let endpoint = "https://123456789012.dkr.ecr.eu-central-1.amazonaws.com";
-    let body = format!(
-        r#"{{"authorizationData":[{{"authorizationToken":"{token}","expiresAt":99999999999,"proxyEndpoint":"{endpoint}"}}]}}"#
-    );
-    answer(200, "Content-Type: application/x-amz-json-1.1\r\n", &body)
-}
-
-/// A registry client against a server, its tokens from an API that gives two.
-async fn registry(server: &Server, log: Log) -> (Registry, Server) {
-    install_crypto_provider();
-    let api = Server::answering(TOKENS.map(token).to_vec()).await;
-    let net = Net::new(&Network::default()).unwrap();
-    let keys = Keys { id: "AKIATEST".to_owned(), secret: "canary".into(), session_token: None };
-    let Ok(Name::Full(repository)) = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web".parse() else {
-        panic!("a repository")
-    };
-    let endpoint = Endpoint::of(&repository.host, Some(api.address.clone()));
-    let tokens = Arc::new(TokenSource::new(Ecr::new(&keys, endpoint, net.aws), log));
-    let backoff = ExponentialBuilder::new().with_min_delay(Duration::from_millis(1)).with_max_times(2);
-    let registry =
-        Registry { base: server.address.clone(), ..Registry::new(net.registry, repository, tokens, backoff) };
-    (registry, api)
-}
 
 async fn ask(answers: Vec<String>) -> (Result<Option<Manifest>, Error>, Vec<String>) {
     let server = Server::answering(answers).await;
     let (registry, _api) = registry(&server, Log::recorded().0).await;
-    (registry.manifest(&"main".parse().unwrap()).await, server.asked())
+    (registry.manifest(&"main".parse::<Tag>().unwrap()).await, server.asked())
 }
 
 fn found() -> String {
@@ -106,7 +36,7 @@ async fn a_digest_that_the_bytes_do_not_have_is_an_error() {
 
 #[tokio::test]
 async fn a_missing_tag_is_told_from_a_missing_repository() {
-    let unknown = |code: &str| answer(404, "", &format!(r#"{{"errors":[{{"code":"{code}","message":"m"}}]}}"#));
+    let unknown = |code: &str| refusal(404, code, "m");
     assert_eq!(ask(vec![unknown("MANIFEST_UNKNOWN")]).await.0, Ok(None));
     assert!(matches!(ask(vec![unknown("NAME_UNKNOWN")]).await.0, Err(Error::NoRepository { .. })));
 }
@@ -145,7 +75,7 @@ async fn a_token_that_was_renewed_is_masked_in_the_log_like_the_first() {
     let log = Log::start(stderr.clone(), Style { color: false, debug: false }).unwrap();
     let server = Server::answering(vec![answer(401, "", ""), found()]).await;
     let (registry, _api) = registry(&server, log.clone()).await;
-    registry.manifest(&"main".parse().unwrap()).await.unwrap();
+    registry.manifest(&"main".parse::<Tag>().unwrap()).await.unwrap();
     log.send(Event::Note("the engine says second".to_owned())).await;
     log.flush().await;
     assert_eq!(String::from_utf8_lossy(&stderr.0.lock().unwrap()), "  the engine says ***\n");

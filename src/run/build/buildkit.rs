@@ -151,17 +151,18 @@ fn cache_from(config: &Config, ready: &Ready) -> Vec<String> {
 
 /// Tells of each cache what it was good for.
 async fn tell_cache(summary: &Summary, ready: &Ready, log: &Log) {
-    let own = ready.destinations.cache.as_ref();
     for import in &summary.imports {
-        let name = match &own {
-            Some(CacheImage { reference, tag, .. }) if *reference == import.reference => tag.to_string(),
-            _ => import.reference.clone(),
-        };
+        let own = ready.destinations.cache.as_ref().filter(|cache| cache.reference == import.reference);
+        let name = own.map_or_else(|| import.reference.clone(), |cache| cache.tag.to_string());
         let words = match import.error.as_deref().map(CacheState::of) {
             // Which of several sources a step came from the engine does not tell, nor whether it had it itself.
             None if summary.cached > 0 => "hit".to_owned(),
             None => "no step of it fits".to_owned(),
             Some(CacheState::Absent) => "absent".to_owned(),
+            Some(CacheState::Denied) if let Some(own) = own => {
+                warn(log, may_not_fetch(own, ready)).await;
+                "denied".to_owned()
+            }
             Some(CacheState::Denied) => "denied, for want of a login in `REGISTRY_LOGINS` or a permission".to_owned(),
             Some(CacheState::Unusable(reason)) => format!("not usable: {reason}"),
         };
@@ -170,6 +171,19 @@ async fn tell_cache(summary: &Summary, ready: &Ready, log: &Log) {
     if summary.cached > 0 {
         log.send(Event::Note(format!("{} of {} steps cached", summary.cached, summary.steps))).await;
     }
+}
+
+/// The key could look at the image, by `ecr:BatchGetImage`, but the engine may not fetch what is in it.
+fn may_not_fetch(cache: &CacheImage, ready: &Ready) -> Option<Warning> {
+    let repository = ready.destinations.all.iter().map(|one| &one.repository);
+    let repository = repository.into_iter().find(|one| cache.reference.starts_with(&format!("{one}@")))?;
+    let (action, resource) = ("ecr:GetDownloadUrlForLayer", repository.host.arn(&repository.name));
+    let message = format!("the key may not do `{action}` on `{resource}`: `{}` cannot serve as a cache", cache.tag);
+    let statement = format!(r#"{{"Effect": "Allow", "Action": "{action}", "Resource": "{resource}"}}"#);
+    Some(Warning {
+        message,
+        hint: Some(format!("allow it in the key's policy: {statement}, or set `CACHE` to `none`")),
+    })
 }
 
 fn bug(message: &str) -> Failure {

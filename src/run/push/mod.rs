@@ -3,10 +3,12 @@
 //! | module | does |
 //! | --- | --- |
 //! | `engine` | one repository: the engine pushes |
+//! | `fill` | an image that is there already, to where it is missing |
 //! | `taken` | tags that somebody else takes meanwhile |
 //! | `read_back` | what the registry has behind a tag must be what was pushed |
 
 mod engine;
+mod fill;
 mod read_back;
 mod taken;
 
@@ -20,6 +22,7 @@ use crate::progress::Log;
 use crate::registry::Manifest;
 
 pub(super) use engine::login;
+pub(super) use fill::fill;
 
 /// Brings the image to every repository, under every tag; what comes back is the manifest that the registries confirmed.
 pub(super) async fn push(image: &ImageId, rule: IfTagExists, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
@@ -50,10 +53,4 @@ pub(super) async fn fill_if_same(
 ) -> Result<Manifest, Failure> {
     let _ = (image, digest, holder);
     fill(gaps, ready, log).await
-}
-
-/// Gives the tags that are missing the image that they name elsewhere.
-pub(super) async fn fill(gaps: &[Gap], ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
-    let _ = (gaps, ready, log);
-    Err(super::bug("not written yet"))
 }

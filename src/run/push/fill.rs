@@ -1,0 +1,77 @@
+//! Tags that are missing get an image that is in ECR already: nothing is built, or what was built is the same.
+
+use super::super::preflight::{Destination, Ready};
+use super::read_back::read_back;
+use crate::error::Failure;
+use crate::image::Digest;
+use crate::plan::Gap;
+use crate::progress::{Event, Log};
+use crate::registry::{self, Manifest, Registry};
+
+/// Gives the tags that are missing the images that they name elsewhere: all content first, then the tags. What comes back is the
+/// manifest of the first tag.
+pub(in super::super) async fn fill(gaps: &[Gap], ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+    let all = &ready.destinations.all;
+    if gaps.is_empty() {
+        log.send(Event::Note("all tags exist, nothing is built, since `IF_TAG_EXISTS` is `skip`".to_owned())).await;
+    }
+    let mut images: Vec<(usize, Manifest)> = Vec::new();
+    for gap in gaps {
+        if images.iter().all(|(_, image)| image.digest != gap.digest) {
+            images.push((gap.from, read(&all[gap.from], &gap.digest).await?));
+        }
+    }
+    for (from, image) in &images {
+        copy(image, *from, gaps, all, log).await?;
+    }
+    for gap in gaps {
+        let Some((_, image)) = images.iter().find(|(_, image)| image.digest == gap.digest) else { continue };
+        let Destination { repository, registry, .. } = &all[gap.to];
+        registry.put_manifest(&gap.tag, image).await?;
+        read_back(registry, repository, &gap.tag, image.digest.clone()).await?;
+        log.send(Event::Note(format!("{}: {}", repository.tagged(&gap.tag), image.digest))).await;
+    }
+    first(gaps, images, all).await
+}
+
+/// Brings an image to the repositories that get a tag for it and are not the one that has it.
+async fn copy(image: &Manifest, from: usize, gaps: &[Gap], all: &[Destination], log: &Log) -> Result<(), Failure> {
+    let lacks = |to: &usize| *to != from && gaps.iter().any(|gap| gap.to == *to && gap.digest == image.digest);
+    let targets: Vec<usize> = (0..all.len()).filter(lacks).collect();
+    let registries: Vec<&Registry> = targets.iter().map(|to| &all[*to].registry).collect();
+    if registries.is_empty() {
+        return Ok(());
+    }
+    let ends = registry::copy(image, &all[from].registry, &registries).await?;
+    for (to, end) in targets.iter().zip(ends) {
+        end?;
+        log.send(Event::Note(format!("{} is in {}", image.digest, all[*to].repository))).await;
+    }
+    Ok(())
+}
+
+/// The manifest of the first tag of `TAG`.
+async fn first(gaps: &[Gap], images: Vec<(usize, Manifest)>, all: &[Destination]) -> Result<Manifest, Failure> {
+    let tags = all.first().map(|destination| destination.tags.as_slice()).unwrap_or_default();
+    let Some(tag) = tags.first() else { return Err(super::super::bug("there was no tag")) };
+    let digest = match &tag.now {
+        Some(now) => now,
+        None => match gaps.iter().find(|gap| gap.tag == tag.tag) {
+            Some(gap) => &gap.digest,
+            None => return Err(super::super::bug("a tag that is missing has no image")),
+        },
+    };
+    match images.into_iter().find(|(_, image)| image.digest == *digest) {
+        Some((_, image)) => Ok(image),
+        None => read(&all[0], digest).await,
+    }
+}
+
+async fn read(holder: &Destination, digest: &Digest) -> Result<Manifest, Failure> {
+    let found = holder.registry.manifest(digest).await?;
+    let gone = || registry::Error::Missing {
+        repository: Box::new(holder.repository.clone()),
+        what: format!("manifest {digest}"),
+    };
+    Ok(found.ok_or_else(gone)?)
+}
