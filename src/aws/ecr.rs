@@ -6,15 +6,14 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
-use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesError;
 use aws_sdk_ecr::primitives::DateTimeFormat;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use secrecy::ExposeSecret as _;
 
 use super::error::Call;
-use super::{Action, Error, Mutability, Token};
+use super::{Action, Error, Token};
 use crate::config::Keys;
-use crate::image::{EcrHost, RepositoryName};
+use crate::image::EcrHost;
 use crate::net::CONNECT_TIMEOUT;
 
 /// One call with all its retries: a fault of AWS may last some seconds, a user waits no longer.
@@ -89,31 +88,6 @@ impl Ecr {
             Token::parse(data.authorization_token()?, data.proxy_endpoint()?, expires, SystemTime::now())
         })
         .ok_or_else(|| Error::Unreadable { action, reason: "no token in it".to_owned() })
-    }
-
-    /// The tag policy of a repository (`DescribeRepositories`).
-    ///
-    /// # Errors
-    /// No such repository, a permission that is lacking ([`Error::is_denied`]), an API that cannot be reached.
-    pub async fn mutability(&self, host: &EcrHost, name: &RepositoryName) -> Result<Mutability, Error> {
-        let action = Action::DescribeRepositories;
-        let sent = self
-            .client
-            .describe_repositories()
-            .registry_id(host.account())
-            .repository_names(name.as_str())
-            .send()
-            .await;
-        let answer = sent.map_err(|error| match error.as_service_error() {
-            Some(DescribeRepositoriesError::RepositoryNotFoundException(_)) => Error::NoRepository {
-                name: name.clone(),
-                account: host.account().to_owned(),
-                region: host.region().to_owned(),
-            },
-            _ => Error::of(self.call(action, host.arn(name)), &error),
-        })?;
-        let found = answer.repositories().first().map(Mutability::of);
-        found.ok_or_else(|| Error::Unreadable { action, reason: "no repository in it".to_owned() })
     }
 
     pub(super) fn client(&self) -> &aws_sdk_ecr::Client {

@@ -9,7 +9,6 @@ use aws_sdk_ecr::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::error::{ExitCode, Explain};
-use crate::image::RepositoryName;
 
 /// Signatures are refused when the clocks differ by more than 5 minutes (AWS General Reference, "Signature Version 4").
 const SKEW: Duration = Duration::from_mins(5);
@@ -31,6 +30,28 @@ pub enum Action {
     CompleteLayerUpload,
     /// `ecr:PutImage`
     PutImage,
+    /// `ecr:DescribeImages`
+    DescribeImages,
+    /// `ecr:CreateRepository`
+    CreateRepository,
+    /// `ecr:PutImageTagMutability`
+    PutImageTagMutability,
+    /// `ecr:PutImageScanningConfiguration`
+    PutImageScanningConfiguration,
+    /// `ecr:GetLifecyclePolicy`
+    GetLifecyclePolicy,
+    /// `ecr:PutLifecyclePolicy`
+    PutLifecyclePolicy,
+    /// `ecr:GetRepositoryPolicy`
+    GetRepositoryPolicy,
+    /// `ecr:SetRepositoryPolicy`
+    SetRepositoryPolicy,
+    /// `ecr:ListTagsForResource`
+    ListTagsForResource,
+    /// `ecr:TagResource`
+    TagResource,
+    /// `ecr:DescribeRepositoryCreationTemplates`
+    DescribeRepositoryCreationTemplates,
 }
 
 impl fmt::Display for Action {
@@ -43,6 +64,17 @@ impl fmt::Display for Action {
             Self::UploadLayerPart => "ecr:UploadLayerPart",
             Self::CompleteLayerUpload => "ecr:CompleteLayerUpload",
             Self::PutImage => "ecr:PutImage",
+            Self::DescribeImages => "ecr:DescribeImages",
+            Self::CreateRepository => "ecr:CreateRepository",
+            Self::PutImageTagMutability => "ecr:PutImageTagMutability",
+            Self::PutImageScanningConfiguration => "ecr:PutImageScanningConfiguration",
+            Self::GetLifecyclePolicy => "ecr:GetLifecyclePolicy",
+            Self::PutLifecyclePolicy => "ecr:PutLifecyclePolicy",
+            Self::GetRepositoryPolicy => "ecr:GetRepositoryPolicy",
+            Self::SetRepositoryPolicy => "ecr:SetRepositoryPolicy",
+            Self::ListTagsForResource => "ecr:ListTagsForResource",
+            Self::TagResource => "ecr:TagResource",
+            Self::DescribeRepositoryCreationTemplates => "ecr:DescribeRepositoryCreationTemplates",
         })
     }
 }
@@ -77,16 +109,6 @@ pub enum Error {
         /// Which request it was.
         request: Request,
     },
-    /// There is no such repository.
-    #[error("repository `{name}` does not exist in account {account}, region {region}")]
-    NoRepository {
-        /// The repository.
-        name: RepositoryName,
-        /// The account.
-        account: String,
-        /// The region.
-        region: String,
-    },
     /// AWS asks to slow down, or has a fault of its own, and went on so through all retries.
     #[error("AWS answered {code} to `{action}` again and again{request}")]
     Unavailable {
@@ -114,6 +136,18 @@ pub enum Error {
         action: Action,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A setting of a repository that AWS does not accept.
+    #[error("AWS does not accept {} ({code}: {text}{request})", setting(*.action, .code))]
+    Unacceptable {
+        /// What was asked.
+        action: Action,
+        /// The error code.
+        code: String,
+        /// AWS's own words.
+        text: String,
+        /// Which request it was.
+        request: Request,
     },
     /// Any other error code.
     #[error("AWS refused `{action}` with {code}: {text}{request}")]
@@ -148,6 +182,29 @@ fn seconds(span: Duration) -> String {
     match span.as_secs() {
         seconds if seconds >= 120 => format!("{} min", seconds / 60),
         seconds => format!("{seconds} s"),
+    }
+}
+
+/// The codes by which AWS refuses what a setting says (ECR API reference, errors of each call).
+const SETTINGS: [&str; 6] = [
+    "InvalidParameterException",
+    "InvalidTagParameterException",
+    "KmsException",
+    "LimitExceededException",
+    "TooManyTagsException",
+    "ValidationException",
+];
+
+/// Which variable gave what was refused.
+fn setting(action: Action, code: &str) -> &'static str {
+    match (action, code) {
+        (_, "KmsException") => "`KMS_KEY`",
+        (_, "InvalidTagParameterException" | "TooManyTagsException") | (Action::TagResource, _) => "`REPOSITORY_TAGS`",
+        (Action::PutImageTagMutability, _) => "`TAG_MUTABILITY` with `TAG_MUTABILITY_EXCEPT`",
+        (Action::PutImageScanningConfiguration, _) => "`SCAN_ON_PUSH`",
+        (Action::PutLifecyclePolicy, _) => "`LIFECYCLE_POLICY`",
+        (Action::SetRepositoryPolicy, _) => "`REPOSITORY_POLICY`",
+        _ => "the repository as it is wanted",
     }
 }
 
@@ -205,6 +262,33 @@ impl Error {
         }
     }
 
+    /// Tells a failed call apart that was to set something: a refusal of what was given is one of that setting.
+    pub(super) fn of_setting<E>(call: Call, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match Self::of(call, error) {
+            Self::Refused { action, code, text, request } if SETTINGS.contains(&code.as_str()) => {
+                Self::Unacceptable { action, code, text, request }
+            }
+            other => other,
+        }
+    }
+
+    /// A denial of a call that needs one action more.
+    pub(super) fn with_action(mut self, action: Action) -> Self {
+        if let Self::Denied { actions, .. } = &mut self {
+            actions.push(action);
+        }
+        self
+    }
+
+    /// Whether the call may have been done all the same: its answer was lost or is none.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Unreadable { .. })
+    }
+
     fn unreachable(endpoint: String, chain: &str) -> Self {
         // The connector gives no codes; rustls words a certificate problem in one way only.
         let certificate = chain.contains("invalid peer certificate");
@@ -259,7 +343,7 @@ fn skew(raw: &HttpResponse, now: SystemTime) -> Option<Error> {
 impl Explain for Error {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoRepository { .. } => ExitCode::Repository,
+            Self::Unacceptable { .. } => ExitCode::Repository,
             Self::UnknownKey(_)
             | Self::WrongSecret(_)
             | Self::Expired(_)
@@ -291,11 +375,6 @@ impl Explain for Error {
                     "allow {what} in the key's policy: {{\"Effect\": \"Allow\", \"Action\": {list}, \"Resource\": \"{resource}\"}}"
                 )
             }
-            Self::NoRepository { name, region, .. } => {
-                format!(
-                    "create it with `aws ecr create-repository --repository-name {name} --region {region}`, or correct `IMAGE`"
-                )
-            }
             Self::Unavailable { .. } => "run the step again in a few minutes".to_owned(),
             Self::Unreachable { certificate: true, .. } => {
                 "if a proxy inspects TLS here, name its certificate in `AWS_CA_BUNDLE`".to_owned()
@@ -306,6 +385,13 @@ impl Explain for Error {
             Self::Unreadable { .. } => {
                 "check `AWS_ENDPOINT_URL` and `HTTPS_PROXY`: something else may answer there".to_owned()
             }
+            Self::Unacceptable { code, .. } if code == "KmsException" => {
+                "check that the key is enabled, in the repository's region, and lets the AWS key do `kms:CreateGrant` and `kms:DescribeKey`".to_owned()
+            }
+            Self::Unacceptable { code, .. } if code == "LimitExceededException" => {
+                "ask for a higher quota in the Service Quotas console, or delete what is not needed any more".to_owned()
+            }
+            Self::Unacceptable { .. } => "correct the variable by what AWS says of it".to_owned(),
             Self::Refused { .. } => "see the ECR API reference for this code".to_owned(),
         })
     }

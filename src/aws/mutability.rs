@@ -1,6 +1,6 @@
 //! Whether a tag may be moved.
 
-use aws_sdk_ecr::types::{ImageTagMutability, Repository};
+use aws_sdk_ecr::types::{ImageTagMutability, ImageTagMutabilityExclusionFilter, Repository};
 
 use crate::image::Tag;
 
@@ -20,13 +20,45 @@ impl Mutability {
     }
 
     pub(super) fn of(repository: &Repository) -> Self {
+        Self::from_parts(repository.image_tag_mutability.as_ref(), repository.image_tag_mutability_exclusion_filters())
+    }
+
+    pub(super) fn from_parts(rule: Option<&ImageTagMutability>, filters: &[ImageTagMutabilityExclusionFilter]) -> Self {
         // A value of a later API that is unknown here is taken for mutable: then the registry has the last word.
-        let immutable = matches!(
-            repository.image_tag_mutability,
-            Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion)
-        );
-        let filters = repository.image_tag_mutability_exclusion_filters();
+        let immutable =
+            matches!(rule, Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion));
         Self { immutable, exclusions: filters.iter().map(|filter| filter.filter().to_owned()).collect() }
+    }
+
+    /// Whether tags are immutable but for the exclusions.
+    #[must_use]
+    pub fn is_immutable(&self) -> bool {
+        self.immutable
+    }
+
+    /// The wildcard filters of the tags that are under the opposite rule.
+    #[must_use]
+    pub fn exclusions(&self) -> &[String] {
+        &self.exclusions
+    }
+
+    /// Whether both say the same, in whatever order their filters are.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let within =
+            |these: &Self, those: &Self| these.exclusions.iter().all(|filter| those.exclusions.contains(filter));
+        self.immutable == other.immutable && within(self, other) && within(other, self)
+    }
+
+    /// `immutable but for latest*`
+    #[must_use]
+    pub fn rule(&self) -> String {
+        let rule = if self.immutable { "immutable" } else { "mutable" };
+        if self.exclusions.is_empty() {
+            rule.to_owned()
+        } else {
+            format!("{rule} but for {}", self.exclusions.join(", "))
+        }
     }
 
     /// Whether the tag, once it exists, keeps its image for ever.

@@ -18,6 +18,7 @@ mod misspelt;
 mod problem;
 mod raw;
 mod read;
+mod repository;
 mod secret;
 mod secrets;
 mod size;
@@ -31,6 +32,7 @@ use secrecy::SecretString;
 use crate::image::{Name, Tag};
 
 pub use problem::{Problem, Problems};
+pub use repository::{Encryption, PolicySource, RepositorySettings, TagMutability};
 pub use variables::{HONOURED, VARIABLES, Variable};
 
 /// Everything a run was asked to do. Made by `Config::read` from the pairs of the environment, which touches nothing else.
@@ -55,6 +57,8 @@ pub struct Config {
     pub cache: Cache,
     /// `REGISTRY_LOGINS`.
     pub registry_logins: Vec<RegistryLogin>,
+    /// How the repositories are wanted.
+    pub repository: RepositorySettings,
     /// `PUSH`.
     pub push: bool,
     /// `DRY_RUN`.

@@ -11,7 +11,7 @@ use super::misspelt::{Misspelling, misspellings};
 use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
-use super::{Bitbucket, Config, Network, build, builder, destination, engine, keys, login, secrets};
+use super::{Bitbucket, Config, Network, build, builder, destination, engine, keys, login, repository, secrets};
 
 impl Config {
     /// Reads the pairs of the environment, of which a program passes `std::env::vars_os()`. Nothing else is touched: no
@@ -38,6 +38,7 @@ impl Config {
         let builder = builder::builder(&raw, found);
         let cache = builder::cache(&raw, found);
         let registry_logins = login::read(&raw, &environment, found);
+        let repository = repository::read(&raw, found);
         let dry_run = raw.boolean("DRY_RUN", raw.scalars.dry_run.as_deref(), false, found);
         let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
         let engine = engine::read(&raw, found);
@@ -58,6 +59,7 @@ impl Config {
             builder,
             cache,
             registry_logins,
+            repository,
             push,
             dry_run,
             output_dir,

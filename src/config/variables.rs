@@ -180,19 +180,30 @@ pub const VARIABLES: &[Variable] = &[
         .like("none"),
     Variable::new("CACHE_FROM", List, "list of further cache images")
         .like("123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop:build"),
-    Variable::later("CREATE_REPOSITORY", Boolean, "create the repository when it is missing")
-        .value("false")
-        .harmless(&["false"]),
-    Variable::later("TAG_MUTABILITY", Choice, "wanted mutability of tags").derived("leave as is"),
-    Variable::later("TAG_MUTABILITY_EXCEPT", List, "tags under the opposite rule").derived("leave as is"),
-    Variable::later("SCAN_ON_PUSH", Boolean, "wanted scan on push").derived("leave as is"),
-    Variable::later("KMS_KEY", Text, "key of a repository to be created").derived("leave as is"),
-    Variable::later("LIFECYCLE_POLICY", Path, "wanted lifecycle policy").derived("leave as is"),
-    Variable::later("REPOSITORY_POLICY", Path, "wanted repository policy").derived("leave as is"),
-    Variable::later("REPOSITORY_TAGS", List, "wanted resource tags").derived("leave as is"),
-    Variable::later("RECONCILE_REPOSITORY", Boolean, "apply the wanted state to an existing repository")
-        .value("false")
-        .harmless(&["false"]),
+    Variable::new("CREATE_REPOSITORY", Boolean, "create the repository when it is missing").value("false"),
+    Variable::new(
+        "RECONCILE_REPOSITORY",
+        Boolean,
+        "bring an existing repository to what the next seven say; without it they hold at creation only",
+    )
+    .value("false"),
+    Variable::new("TAG_MUTABILITY", Choice, "`mutable` or `immutable` tags").derived("leave as is").like("immutable"),
+    Variable::new("TAG_MUTABILITY_EXCEPT", List, "list of up to 5 filters, as `latest*`: tags under the opposite rule")
+        .derived("none")
+        .like("latest*"),
+    Variable::new("SCAN_ON_PUSH", Boolean, "scan images when they are pushed").derived("leave as is"),
+    Variable::new(
+        "KMS_KEY",
+        Text,
+        "key id, ARN or `alias/…` of the KMS key for a repository to be created; `AES256`: no KMS",
+    )
+    .derived("leave as is")
+    .like("alias/images"),
+    Variable::new("LIFECYCLE_POLICY", Path, "lifecycle policy: JSON, or the path of a file").derived("leave as is"),
+    Variable::new("REPOSITORY_POLICY", Path, "repository policy: JSON, or the path of a file").derived("leave as is"),
+    Variable::new("REPOSITORY_TAGS", Lines, "list of `key=value`, newlines or an array: resource tags; others stay")
+        .derived("leave as is")
+        .like("team=shop"),
     Variable::new("IF_TAG_EXISTS", Choice, "`overwrite`, `skip` (all tags exist: no build), `fail`").value("overwrite"),
     Variable::later("COMPRESSION", Choice, "`gzip` or `zstd`").value("gzip").harmless(&["gzip"]),
     Variable::later("PUSH_MODE", Choice, "`auto`, `engine`, `direct`").value("auto").harmless(&["auto", "engine"]),

@@ -6,10 +6,12 @@
 //! | `builder` | which builder builds |
 //! | `limits` | what is beyond ECR's limits |
 //! | `cache` | which images may serve as a cache |
+//! | `repository` | what of a repository is to be changed |
 
 mod builder;
 mod cache;
 mod limits;
+pub mod repository;
 mod tags;
 
 pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};

@@ -27,6 +27,7 @@ mod recorder;
 mod registry_logins;
 mod relay;
 mod repository;
+mod repository_settings;
 mod secrets;
 mod session_faults;
 mod tags;

@@ -11,6 +11,7 @@ import ecr
 import layout
 import manifests
 import rules
+import templates
 import wire
 
 Answer = tuple[wire.Head, bytes]
@@ -31,6 +32,7 @@ async def intercept(site: dict[str, str], request: rules.Request, head: wire.Hea
         return await api(region, request.target, json.loads(sent or b"{}"))
     if site["kind"] != "ecr-registry":
         return None
+    await templates.create(region, request, look_up)
     if request.method == "POST" and "mount=" in request.path and settings.get((region, "BLOB_MOUNTING")) != "ENABLED":
         head.first = re.sub(r"\?\S*", "", head.first, count=1)  # ECR then begins an ordinary upload
     match = re.fullmatch(r"/v2/(.+)/manifests/([^?]+)", request.path)
@@ -69,8 +71,8 @@ async def api(region: str, target: str, body: dict) -> Answer | None:
         settings[region, body["name"]] = body["value"]
     if target in ("PutAccountSetting", "GetAccountSetting"):
         return wire.answer(200, {}, {"name": body["name"], "value": settings.get((region, body["name"]), "DISABLED")})
-    if target == "DescribeRepositoryCreationTemplates":
-        return wire.answer(200, {}, {"registryId": layout.ACCOUNT, "repositoryCreationTemplates": []})
+    if made := templates.answer(region, target, body):
+        return wire.answer(made[0], {}, made[1])
     if target == "DescribeImageScanFindings":
         image = json.dumps(body.get("imageId", {}))
         return failure("ScanNotFoundException", f"Image scan does not exist for the image with '{image}' in the repository "
@@ -126,6 +128,8 @@ async def learn(site: dict[str, str], request: rules.Request, sent: bytes | None
 
 async def look_up(region: str, action: str, body: dict) -> dict:
     """A call to ministack with what it does not know put in."""
+    if made := templates.answer(region, action, body):
+        return {"status": made[0], "body": made[1]}
     answer = await ecr.call(region, action, body)
     if answer["status"] < 300:
         request = rules.Request("", "POST", "/", action, "")

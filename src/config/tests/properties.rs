@@ -146,14 +146,18 @@ fn every_supported_variable_reaches_its_reader() {
                     "BUILD_CONTEXTS" => "a=b",
                     "BUILDER" => "classic",
                     "CACHE" => "none",
+                    "TAG_MUTABILITY" => "immutable",
+                    "KMS_KEY" => "alias/a",
                     "IF_TAG_EXISTS" => "skip",
                     _ => "abc",
                 },
             };
             let pairs: Vec<_> = LEAST.into_iter().filter(|(name, _)| *name != variable.name).collect();
+            // Exceptions need a rule.
+            let rule = (variable.name == "TAG_MUTABILITY_EXCEPT").then_some(("TAG_MUTABILITY", "mutable"));
             let region = ("AWS_REGION", "eu-central-1");
             let region = (variable.name != "AWS_REGION").then_some(region);
-            let pairs: Vec<_> = pairs.into_iter().chain(region).chain([(spelling, value)]).collect();
+            let pairs: Vec<_> = pairs.into_iter().chain(region).chain(rule).chain([(spelling, value)]).collect();
             let result = exactly(&pairs);
             assert!(
                 result.is_ok(),

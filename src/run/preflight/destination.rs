@@ -5,17 +5,20 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use crate::aws::{Ecr, Endpoint, Mutability, Token, TokenSource};
-use crate::config::{Config, Warning};
-use crate::error::{Explain as _, Failure};
+use crate::config::Config;
+use crate::error::Failure;
 use crate::image::{EcrHost, Name, Repository};
 use crate::net::Net;
+use crate::plan::repository::Wanted;
 use crate::plan::{Course, PlannedTag, Standing, course};
 use crate::progress::{Event, Log};
 use crate::registry::Registry;
 
-use super::super::{backoff, warn};
+use super::super::backoff;
+use super::blocking;
 use super::look::{CacheImage, Look};
 use super::permission;
+use super::repository::{self, Found, Place};
 
 /// All of ECR as the run needs it. Without credentials, which only a run that pushes nothing may lack, there is nothing in it.
 #[derive(Default)]
@@ -26,6 +29,8 @@ pub(in super::super) struct Destinations {
     pub(in super::super) course: Option<Course>,
     /// `None` when there is none, or none is wanted.
     pub(in super::super) cache: Option<CacheImage>,
+    /// How each repository is wanted.
+    wanted: Wanted,
 }
 
 /// One repository, and how it is reached.
@@ -36,15 +41,23 @@ pub(in super::super) struct Destination {
     pub(in super::super) tokens: Arc<TokenSource>,
     /// What each tag names now; empty when nothing is pushed.
     pub(in super::super) tags: Vec<PlannedTag>,
-    /// `None` when the key may not ask.
-    pub(in super::super) mutability: Option<Mutability>,
+    /// What is there of the repository, and what is to be changed; `None` when nothing is pushed.
+    found: Option<Found>,
+    /// The account of the credentials.
+    own_account: String,
 }
 
 /// Asks for everything at once.
 pub(super) async fn check(config: &Config, log: &Log) -> Result<Destinations, Vec<Failure>> {
-    let Some(reached) = reach(config, log).await? else { return Ok(Destinations::default()) };
+    let settings = config.repository.clone();
+    let (reached, wanted) = tokio::join!(reach(config, log), blocking(move || repository::load(&settings)));
+    let (reached, wanted) = match (reached, wanted) {
+        (Ok(reached), Ok(wanted)) => (reached, wanted),
+        (reached, wanted) => return Err(reached.err().into_iter().chain(wanted.err()).flatten().collect()),
+    };
+    let Some(reached) = reached else { return Ok(Destinations::default()) };
     // A cache comes from the first repository, if it can.
-    let looks = reached.into_iter().enumerate().map(|(place, reach)| look_at(config, reach, place == 0, log));
+    let looks = reached.into_iter().enumerate().map(|(place, reach)| look_at(config, reach, &wanted, place == 0, log));
     let mut all = Vec::new();
     let mut cache = None;
     let mut failures = Vec::new();
@@ -61,7 +74,7 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Destinations, Ve
         return Err(failures);
     }
     let course = if config.push { Some(decide(config, &all)?) } else { None };
-    Ok(Destinations { all, course, cache })
+    Ok(Destinations { all, course, cache, wanted })
 }
 
 /// A repository before anything is known of it.
@@ -69,6 +82,7 @@ struct Reach {
     repository: Repository,
     registry: Registry,
     tokens: Arc<TokenSource>,
+    own_account: String,
 }
 
 /// The repositories with the tokens of their regions; `None` without credentials.
@@ -105,17 +119,16 @@ async fn reach(config: &Config, log: &Log) -> Result<Option<Vec<Reach>>, Vec<Fai
     }
     let mut reached: Vec<Reach> = Vec::new();
     for (image, tokens) in named {
+        let own: EcrHost = tokens.token().await.map_err(|error| vec![error.into()])?.own_registry;
+        let own_account = own.account().to_owned();
         let repository = match image {
             Name::Full(repository) => repository.clone(),
-            Name::Bare(name) => {
-                let host: EcrHost = tokens.token().await.map_err(|error| vec![error.into()])?.own_registry;
-                Repository { host, name: name.clone() }
-            }
+            Name::Bare(name) => Repository { host: own, name: name.clone() },
         };
         // A bare name and a full one may be the same repository.
         if reached.iter().all(|other| other.repository != repository) {
             let registry = Registry::new(net.registry.clone(), repository.clone(), Arc::clone(&tokens), backoff());
-            reached.push(Reach { repository, registry, tokens });
+            reached.push(Reach { repository, registry, tokens, own_account });
         }
     }
     Ok(Some(reached))
@@ -134,44 +147,33 @@ fn endpoint(config: &Config, image: &Name) -> Option<Endpoint> {
 async fn look_at(
     config: &Config,
     reach: Reach,
+    wanted: &Wanted,
     is_first: bool,
     log: &Log,
 ) -> Result<(Destination, Option<CacheImage>), Vec<Failure>> {
-    let Reach { repository, registry, tokens } = reach;
-    let (mutability, look, denied) = tokio::join!(
-        mutability(config, &tokens, &repository, log),
+    let Reach { repository, registry, tokens, own_account } = reach;
+    let place = Place { ecr: tokens.ecr(), repository: &repository, own_account: &own_account };
+    let (found, look, denied) = tokio::join!(
+        async { if config.push { Box::pin(repository::look(place, wanted, log)).await.map(Some) } else { Ok(None) } },
         Look::at(config, &registry, is_first),
         permission::lacking(config, tokens.ecr(), &repository)
     );
     // The registry, asked at the same time, would say the same once more.
-    let mutability = mutability?;
-    let tags = if config.push { look.planned(&config.tags) } else { Ok(Vec::new()) };
+    let found = found?;
+    let tags = match &found {
+        None => Ok(Vec::new()),
+        // The registry does not know the repository either.
+        Some(found) if found.is_missing() => {
+            Ok(config.tags.iter().map(|tag| PlannedTag { tag: tag.clone(), now: None }).collect())
+        }
+        Some(_) => look.planned(&config.tags),
+    };
     match (tags, denied) {
         (Ok(tags), None) => {
             let cache = look.cache(config, &repository);
-            Ok((Destination { repository, registry, tokens, tags, mutability }, cache))
+            Ok((Destination { repository, registry, tokens, tags, found, own_account }, cache))
         }
         (tags, denied) => Err(tags.err().into_iter().flatten().chain(denied).collect()),
-    }
-}
-
-async fn mutability(
-    config: &Config,
-    tokens: &TokenSource,
-    repository: &Repository,
-    log: &Log,
-) -> Result<Option<Mutability>, Vec<Failure>> {
-    if !config.push {
-        return Ok(None);
-    }
-    match tokens.ecr().mutability(&repository.host, &repository.name).await {
-        Ok(mutability) => Ok(Some(mutability)),
-        Err(error) if error.is_denied() => {
-            let message = format!("{error}: whether a tag may be moved is seen at the push only");
-            warn(log, [Warning { message, hint: error.hint() }]).await;
-            Ok(None)
-        }
-        Err(error) => Err(vec![error.into()]),
     }
 }
 
@@ -179,24 +181,48 @@ async fn mutability(
 fn decide(config: &Config, all: &[Destination]) -> Result<Course, Vec<Failure>> {
     let standings: Vec<Standing<'_>> = all
         .iter()
-        .map(|Destination { repository, mutability, tags, .. }| Standing {
-            repository,
-            mutability: mutability.as_ref(),
-            tags,
+        .map(|destination| Standing {
+            repository: &destination.repository,
+            mutability: destination.mutability(),
+            tags: &destination.tags,
         })
         .collect();
     course(config.if_tag_exists, &standings).map_err(|forbidden| forbidden.into_iter().map(Failure::from).collect())
 }
 
+impl Destination {
+    /// The tag policy as it will be at the push; `None` when the key may not ask.
+    pub(in super::super) fn mutability(&self) -> Option<&Mutability> {
+        self.found.as_ref().and_then(|found| found.mutability.as_ref())
+    }
+}
+
 impl Destinations {
+    /// Creates and changes what is to be, once nothing forbids the run.
+    pub(super) async fn apply(&mut self, log: &Log) -> Result<(), Vec<Failure>> {
+        let wanted = &self.wanted;
+        let each = self.all.iter_mut().map(async |Destination { repository, tokens, found, own_account, .. }| {
+            let Some(found) = found else { return Ok::<(), Vec<Failure>>(()) };
+            let place = Place { ecr: tokens.ecr(), repository, own_account };
+            found.mutability = Box::pin(repository::apply(place, wanted, found, log)).await?;
+            Ok(())
+        });
+        let failures: Vec<Failure> = join_all(each).await.into_iter().filter_map(Result::err).flatten().collect();
+        if failures.is_empty() { Ok(()) } else { Err(failures) }
+    }
+
     /// Tells of the repositories and their tags.
     pub(super) async fn tell(&self, log: &Log) {
         if self.course.is_none() {
             return;
         }
-        for Destination { repository, mutability, tags, .. } in &self.all {
-            let policy = mutability.as_ref().map(|mutability| format!(", {mutability}")).unwrap_or_default();
+        for destination in &self.all {
+            let Destination { repository, found, tags, .. } = destination;
+            let policy = destination.mutability().map(|mutability| format!(", {mutability}")).unwrap_or_default();
             log.send(Event::Fact("repository", format!("{repository}{policy}"))).await;
+            if let Some(found) = found {
+                found.tell(&self.wanted, log).await;
+            }
             for PlannedTag { tag, now } in tags {
                 let now = now.as_ref().map_or("new".to_owned(), |digest| format!("now {digest}"));
                 log.send(Event::Fact("tag", format!("{tag}, {now}"))).await;

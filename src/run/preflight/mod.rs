@@ -3,6 +3,7 @@
 mod destination;
 mod look;
 mod permission;
+mod repository;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -110,7 +111,18 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
         (_, _) => None,
     };
     match (destinations, engine, choice, context, served.transpose(), secrets, output) {
-        (Ok(destinations), Ok((engine, trace)), Some(Ok(choice)), Ok(found), Ok(served), Ok(secrets), Ok(output)) => {
+        (
+            Ok(mut destinations),
+            Ok((engine, trace)),
+            Some(Ok(choice)),
+            Ok(found),
+            Ok(served),
+            Ok(secrets),
+            Ok(output),
+        ) => {
+            if !dry_run {
+                destinations.apply(log).await?;
+            }
             let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
             Ok(Ready { engine, trace, context, choice, secrets, dockerfile, served, told, output, destinations })
         }
