@@ -1,28 +1,13 @@
 //! The client of ECR's API. Everything it knows is given to it: it reads no environment, no profile, no metadata service.
 
-use std::time::{Duration, SystemTime};
+use std::fmt;
+use std::time::SystemTime;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_ecr::primitives::DateTimeFormat;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use secrecy::ExposeSecret as _;
 
 use super::error::Call;
-use super::{Action, Error, Token};
-use crate::config::Keys;
+use super::{Action, Error, Principal, Session, Token};
 use crate::image::EcrHost;
-use crate::net::CONNECT_TIMEOUT;
-
-/// One call with all its retries: a fault of AWS may last some seconds, a user waits no longer.
-const OPERATION_TIMEOUT: Duration = Duration::from_mins(1);
-/// One try of a call.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
-/// Tries of a call. With waits that double from the first one on, a fault that does not pass is told after some seconds.
-const ATTEMPTS: u32 = 5;
-const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// Which end point of the API is spoken to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,37 +22,29 @@ pub struct Endpoint {
     pub url: Option<String>,
 }
 
-/// ECR's API in one region, with one key.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.url {
+            Some(url) => write!(f, "at {url}"),
+            None => write!(f, "in {}", self.region),
+        }
+    }
+}
+
+/// ECR's API in one region.
 #[derive(Clone, Debug)]
 pub struct Ecr {
     client: aws_sdk_ecr::Client,
     endpoint: Endpoint,
+    principal: Principal,
 }
 
 impl Ecr {
     /// Nothing is sent yet.
     #[must_use]
-    pub fn new(keys: &Keys, endpoint: Endpoint, http: SharedHttpClient) -> Self {
-        let token = keys.session_token.as_ref().map(|token| token.expose_secret().to_owned());
-        let credentials = Credentials::new(&keys.id, keys.secret.expose_secret(), token, None, "variables");
-        let mut builder = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(endpoint.region.clone()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_WAIT))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                    .operation_timeout(OPERATION_TIMEOUT)
-                    .build(),
-            )
-            // The SDK refuses both together with an address of one's own.
-            .use_fips(endpoint.fips && endpoint.url.is_none())
-            .use_dual_stack(endpoint.dual_stack && endpoint.url.is_none());
-        builder.set_endpoint_url(endpoint.url.clone());
-        Self { client: aws_sdk_ecr::Client::new(&builder.build()), endpoint }
+    pub fn new(session: &Session, endpoint: Endpoint) -> Self {
+        let client = aws_sdk_ecr::Client::new(&session.configuration(&endpoint));
+        Self { client, endpoint, principal: session.principal().clone() }
     }
 
     /// An authorisation token (`GetAuthorizationToken`).
@@ -90,16 +67,16 @@ impl Ecr {
         .ok_or_else(|| Error::Unreadable { action, reason: "no token in it".to_owned() })
     }
 
+    pub(super) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     pub(super) fn client(&self) -> &aws_sdk_ecr::Client {
         &self.client
     }
 
     pub(super) fn call(&self, action: Action, resource: String) -> Call {
-        let endpoint = match &self.endpoint.url {
-            Some(url) => format!("at {url}"),
-            None => format!("in {}", self.endpoint.region),
-        };
-        Call { action, endpoint, resource }
+        Call { action, endpoint: self.endpoint.to_string(), resource, principal: self.principal.clone() }
     }
 }
 

@@ -8,76 +8,11 @@ use aws_sdk_ecr::operation::RequestId;
 use aws_sdk_ecr::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use super::{Action, Principal, RoleError};
 use crate::error::{ExitCode, Explain};
 
 /// Signatures are refused when the clocks differ by more than 5 minutes (AWS General Reference, "Signature Version 4").
 const SKEW: Duration = Duration::from_mins(5);
-
-/// What was asked of AWS, named as the IAM action that it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// `ecr:GetAuthorizationToken`
-    GetAuthorizationToken,
-    /// `ecr:DescribeRepositories`
-    DescribeRepositories,
-    /// `ecr:BatchCheckLayerAvailability`
-    BatchCheckLayerAvailability,
-    /// `ecr:InitiateLayerUpload`
-    InitiateLayerUpload,
-    /// `ecr:UploadLayerPart`
-    UploadLayerPart,
-    /// `ecr:CompleteLayerUpload`
-    CompleteLayerUpload,
-    /// `ecr:PutImage`
-    PutImage,
-    /// `ecr:DescribeImages`
-    DescribeImages,
-    /// `ecr:CreateRepository`
-    CreateRepository,
-    /// `ecr:PutImageTagMutability`
-    PutImageTagMutability,
-    /// `ecr:PutImageScanningConfiguration`
-    PutImageScanningConfiguration,
-    /// `ecr:GetLifecyclePolicy`
-    GetLifecyclePolicy,
-    /// `ecr:PutLifecyclePolicy`
-    PutLifecyclePolicy,
-    /// `ecr:GetRepositoryPolicy`
-    GetRepositoryPolicy,
-    /// `ecr:SetRepositoryPolicy`
-    SetRepositoryPolicy,
-    /// `ecr:ListTagsForResource`
-    ListTagsForResource,
-    /// `ecr:TagResource`
-    TagResource,
-    /// `ecr:DescribeRepositoryCreationTemplates`
-    DescribeRepositoryCreationTemplates,
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::GetAuthorizationToken => "ecr:GetAuthorizationToken",
-            Self::DescribeRepositories => "ecr:DescribeRepositories",
-            Self::BatchCheckLayerAvailability => "ecr:BatchCheckLayerAvailability",
-            Self::InitiateLayerUpload => "ecr:InitiateLayerUpload",
-            Self::UploadLayerPart => "ecr:UploadLayerPart",
-            Self::CompleteLayerUpload => "ecr:CompleteLayerUpload",
-            Self::PutImage => "ecr:PutImage",
-            Self::DescribeImages => "ecr:DescribeImages",
-            Self::CreateRepository => "ecr:CreateRepository",
-            Self::PutImageTagMutability => "ecr:PutImageTagMutability",
-            Self::PutImageScanningConfiguration => "ecr:PutImageScanningConfiguration",
-            Self::GetLifecyclePolicy => "ecr:GetLifecyclePolicy",
-            Self::PutLifecyclePolicy => "ecr:PutLifecyclePolicy",
-            Self::GetRepositoryPolicy => "ecr:GetRepositoryPolicy",
-            Self::SetRepositoryPolicy => "ecr:SetRepositoryPolicy",
-            Self::ListTagsForResource => "ecr:ListTagsForResource",
-            Self::TagResource => "ecr:TagResource",
-            Self::DescribeRepositoryCreationTemplates => "ecr:DescribeRepositoryCreationTemplates",
-        })
-    }
-}
 
 /// What AWS refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,9 +34,14 @@ pub enum Error {
         /// Whether ours is the later.
         ahead: bool,
     },
-    /// The key may not do this.
-    #[error("the key may not do {} on `{resource}`{request}", quoted(.actions, "`"))]
+    /// A role cannot be assumed, or its session is not accepted.
+    #[error(transparent)]
+    Role(#[from] RoleError),
+    /// A permission is lacking.
+    #[error("{principal} may not do {} on `{resource}`{request}", quoted(.actions, "`"))]
     Denied {
+        /// Who may not.
+        principal: Principal,
         /// The IAM actions.
         actions: Vec<Action>,
         /// An ARN, or `*`.
@@ -120,8 +60,10 @@ pub enum Error {
         request: Request,
     },
     /// AWS cannot be reached.
-    #[error("cannot reach the ECR API {endpoint}: {reason}")]
+    #[error("cannot reach the {service} API {endpoint}: {reason}")]
     Unreachable {
+        /// `ECR`, `STS`, …
+        service: &'static str,
         /// `in <region>`, or `at <address>`.
         endpoint: String,
         /// What the connection said.
@@ -166,6 +108,12 @@ pub enum Error {
 /// AWS's id of a request, which its support asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request(Option<String>);
+
+impl Request {
+    pub(super) fn of(raw: &HttpResponse) -> Self {
+        Self(raw.request_id().map(str::to_owned))
+    }
+}
 
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -214,6 +162,7 @@ pub(super) struct Call {
     /// As in [`Error::Unreachable`].
     pub(super) endpoint: String,
     pub(super) resource: String,
+    pub(super) principal: Principal,
 }
 
 impl Error {
@@ -222,31 +171,42 @@ impl Error {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let Call { action, endpoint, resource } = call;
+        // Credentials that cannot be had are told as that: the call was never made.
+        if let Some(own) = own(error) {
+            return own;
+        }
+        let Call { action, endpoint, resource, principal } = call;
         let answer = match error {
             SdkError::ServiceError(answer) => answer,
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => {
-                return Self::unreachable(endpoint, &DisplayErrorContext(error).to_string());
+                return Self::unreachable(action.service(), endpoint, &DisplayErrorContext(error).to_string());
             }
             _ => return Self::Unreadable { action, reason: innermost(error) },
         };
-        let request = Request(answer.raw().request_id().map(str::to_owned));
+        let request = Request::of(answer.raw());
         let code = answer.err().code().unwrap_or("an unknown error").to_owned();
+        let key_or_session = |of_key: fn(Request) -> Self, request| match &principal {
+            Principal::Key => of_key(request),
+            Principal::Role(role) => {
+                RoleError::SessionRefused { role: role.clone(), code: code.clone(), request }.into()
+            }
+        };
         // <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html>
         match code.as_str() {
-            "UnrecognizedClientException" | "InvalidClientTokenId" => Self::UnknownKey(request),
+            "UnrecognizedClientException" | "InvalidClientTokenId" => key_or_session(Self::UnknownKey, request),
             "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" | "RequestExpired" => {
-                skew(answer.raw(), SystemTime::now()).unwrap_or(Self::WrongSecret(request))
+                skew(answer.raw(), SystemTime::now()).unwrap_or_else(|| key_or_session(Self::WrongSecret, request))
             }
-            "ExpiredTokenException" | "ExpiredToken" => Self::Expired(request),
+            "ExpiredTokenException" | "ExpiredToken" => key_or_session(Self::Expired, request),
             "AccessDeniedException" | "AccessDenied" | "NotAuthorized" => {
-                Self::Denied { actions: vec![action], resource, request }
+                Self::Denied { principal, actions: vec![action], resource, request }
             }
             "ThrottlingException"
             | "Throttling"
             | "TooManyRequestsException"
             | "ServerException"
             | "InternalFailure"
+            | "IDPCommunicationError"
             | "ServiceUnavailable" => Self::Unavailable { action, code, request },
             _ if answer.raw().status().is_server_error() => {
                 Self::Unavailable { action, code: status(&code, answer.raw()), request }
@@ -289,7 +249,7 @@ impl Error {
         matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Unreadable { .. })
     }
 
-    fn unreachable(endpoint: String, chain: &str) -> Self {
+    fn unreachable(service: &'static str, endpoint: String, chain: &str) -> Self {
         // The connector gives no codes; rustls words a certificate problem in one way only.
         let certificate = chain.contains("invalid peer certificate");
         let reason = if certificate {
@@ -305,7 +265,7 @@ impl Error {
         } else {
             "the connection failed".to_owned()
         };
-        Self::Unreachable { endpoint, reason, certificate }
+        Self::Unreachable { service, endpoint, reason, certificate }
     }
 
     /// Whether a permission is lacking: for what is optional, this is a warning.
@@ -313,6 +273,21 @@ impl Error {
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Denied { .. })
     }
+}
+
+/// An error of ours among the causes.
+fn own<E>(error: &SdkError<E, HttpResponse>) -> Option<Error>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(own) = error.downcast_ref::<Error>() {
+            return Some(own.clone());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// A code that the answer does not have is replaced by its status.
@@ -349,6 +324,7 @@ impl Explain for Error {
             | Self::Expired(_)
             | Self::ClockSkew { .. }
             | Self::Denied { .. }
+            | Self::Role(_)
             | Self::Unavailable { .. }
             | Self::Unreachable { .. }
             | Self::Unreadable { .. }
@@ -368,11 +344,13 @@ impl Explain for Error {
                 "get new session credentials just before the step, or use a key that does not expire".to_owned()
             }
             Self::ClockSkew { .. } => "set the clock of the machine that runs the step".to_owned(),
-            Self::Denied { actions, resource, .. } => {
+            Self::Role(error) => return error.hint(),
+            Self::Denied { principal, actions, resource, .. } => {
                 let list = quoted(actions, "\"");
                 let (what, list) = if actions.len() == 1 { ("it", list) } else { ("them", format!("[{list}]")) };
+                let whose = if *principal == Principal::Key { "key" } else { "role" };
                 format!(
-                    "allow {what} in the key's policy: {{\"Effect\": \"Allow\", \"Action\": {list}, \"Resource\": \"{resource}\"}}"
+                    "allow {what} in the {whose}'s policy: {{\"Effect\": \"Allow\", \"Action\": {list}, \"Resource\": \"{resource}\"}}"
                 )
             }
             Self::Unavailable { .. } => "run the step again in a few minutes".to_owned(),
@@ -392,7 +370,7 @@ impl Explain for Error {
                 "ask for a higher quota in the Service Quotas console, or delete what is not needed any more".to_owned()
             }
             Self::Unacceptable { .. } => "correct the variable by what AWS says of it".to_owned(),
-            Self::Refused { .. } => "see the ECR API reference for this code".to_owned(),
+            Self::Refused { action, .. } => format!("see the {} API reference for this code", action.service()),
         })
     }
 }

@@ -20,9 +20,10 @@ pub struct Token {
     pub password: SecretString,
     /// The registry of the credentials' own account, which is how their account is known without asking STS.
     pub own_registry: EcrHost,
-    /// When it was asked for, and when half of its life is over.
+    /// When it was asked for, when half of its life is over, and when all of it.
     issued: SystemTime,
     renew: SystemTime,
+    expires: SystemTime,
 }
 
 impl Token {
@@ -39,7 +40,7 @@ impl Token {
         // A token that is said to have expired already is used as it is: asking again would give no better one.
         let life = expires.and_then(|expires| expires.duration_since(now).ok()).unwrap_or(Duration::from_hours(12));
         let (username, password) = (username.to_owned(), SecretString::from(password));
-        Some(Self { username, password, own_registry, issued: now, renew: now + life / 2 })
+        Some(Self { username, password, own_registry, issued: now, renew: now + life / 2, expires: now + life })
     }
 
     /// Whether it should be renewed before a push begins: half of its life is over.
@@ -70,16 +71,28 @@ impl TokenSource {
         &self.ecr
     }
 
-    /// The token, asked for at the first call and when half of its life is over.
+    /// The token, asked for at the first call and when half of its life is over. Where there is no other then, it is given out
+    /// to its end.
     ///
     /// # Errors
     /// What the API refused.
     pub async fn token(&self) -> Result<Token, Error> {
         let mut held = self.token.lock().await;
-        match held.as_ref() {
-            Some(token) if !token.is_stale(SystemTime::now()) => Ok(token.clone()),
-            Some(_) | None => Ok(held.insert(self.issue().await?).clone()),
+        let now = SystemTime::now();
+        let Some(token) = held.as_mut() else { return Ok(held.insert(self.issue().await?).clone()) };
+        if !token.is_stale(now) {
+            return Ok(token.clone());
         }
+        match self.issue().await {
+            Ok(renewed) => *token = renewed,
+            // It outlives the session of a role, and may outlive a fault of AWS. The registry has the last word.
+            Err(error) if now < token.expires => {
+                tracing::debug!("the token cannot be renewed, the one there is goes on: {error}");
+                token.renew = now + token.expires.duration_since(now).unwrap_or_default() / 2;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(token.clone())
     }
 
     /// Another token than the one that a registry refused. Workers that were refused together ask once.
@@ -111,6 +124,9 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
+    use crate::aws::fake::Fake;
+    use crate::aws::{Endpoint, Session};
+    use crate::config::Keys;
 
     const ENDPOINT: &str = "https://123456789012.dkr.ecr.eu-central-1.amazonaws.com";
 
@@ -143,6 +159,50 @@ mod tests {
     fn a_token_that_is_said_to_have_expired_is_not_asked_for_again_and_again() {
         let token = token(-1);
         assert!(!token.is_stale(token.issued));
+    }
+
+    /// An API that gives a token of so many seconds, and refuses from the second call on.
+    fn source(expires_in: u64) -> (TokenSource, Fake) {
+        let fake = Fake::new(move |_, before| {
+            let expires = SystemTime::now() + Duration::from_secs(expires_in);
+            let expires = expires.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+            let data = format!(
+                r#"{{"authorizationToken":"{}","expiresAt":{expires},"proxyEndpoint":"{ENDPOINT}"}}"#,
+                STANDARD.encode("AWS:canary")
+            );
+            match before {
+                0 => (200, format!(r#"{{"authorizationData":[{data}]}}"#)),
+                _ => (400, r#"{"__type":"AccessDeniedException","message":"no"}"#.to_owned()),
+            }
+        });
+        let endpoint = Endpoint { region: "eu-central-1".to_owned(), fips: false, dual_stack: false, url: None };
+        let keys = Keys { id: "AKIATEST".to_owned(), secret: "canary".into(), session_token: None };
+        let ecr = Ecr::new(&Session::of_keys(&keys, fake.client()), endpoint);
+        (TokenSource::new(ecr, Log::recorded().0), fake)
+    }
+
+    #[tokio::test]
+    async fn a_token_that_cannot_be_renewed_goes_on_to_its_end() {
+        let (source, fake) = source(43_200);
+        source.token().await.unwrap();
+        source.token.lock().await.as_mut().unwrap().renew = SystemTime::now();
+        for _ in 0..3 {
+            source.token().await.unwrap();
+        }
+        assert_eq!(fake.asked().len(), 2, "not asked again at each use");
+        let over = SystemTime::now() - Duration::from_secs(1);
+        let mut held = source.token.lock().await;
+        let token = held.as_mut().unwrap();
+        (token.renew, token.expires) = (over, over);
+        drop(held);
+        assert!(source.token().await.unwrap_err().is_denied());
+    }
+
+    #[tokio::test]
+    async fn a_token_that_the_registry_refused_is_not_given_out_again() {
+        let (source, _) = source(43_200);
+        let token = source.token().await.unwrap();
+        assert!(source.renewed(&token).await.unwrap_err().is_denied());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The credentials of AWS.
+//! `AWS_KEY`, `AWS_SECRET`, `AWS_SESSION_TOKEN`.
 
 use secrecy::SecretString;
 
@@ -15,8 +15,15 @@ const ID_LENGTHS: std::ops::RangeInclusive<usize> = 16..=128;
 
 const SWAPPED: &str = "check that `AWS_KEY` and `AWS_SECRET` are not swapped";
 
-/// Reads the keys: both halves, or none where nothing is pushed.
-pub(super) fn read(raw: &Raw, push: bool, findings: &mut Findings) -> Option<Keys> {
+/// Whether there is anything of a key.
+pub(super) fn are_given(raw: &Raw) -> bool {
+    let scalars = &raw.scalars;
+    let given = [&scalars.aws_key, &scalars.aws_secret, &scalars.aws_session_token].into_iter().any(Option::is_some);
+    given || ["AWS_KEY", "AWS_SECRET"].into_iter().any(|name| raw.is_faulty(name))
+}
+
+/// Reads the keys: both halves. `None` after a problem, and where nothing of a key is given.
+pub(super) fn read(raw: &Raw, findings: &mut Findings) -> Option<Keys> {
     let scalars = &raw.scalars;
     if raw.is_faulty("AWS_KEY") || raw.is_faulty("AWS_SECRET") {
         return None;
@@ -36,12 +43,7 @@ pub(super) fn read(raw: &Raw, push: bool, findings: &mut Findings) -> Option<Key
             findings.problem(half("AWS_SESSION_TOKEN", "AWS_KEY"));
             return None;
         }
-        (None, None, None) => {
-            if push {
-                findings.problem(Problem::NoCredentials);
-            }
-            return None;
-        }
+        (None, None, None) => return None,
     };
     check_id(raw, id, findings);
     check_secret(raw, secret, findings);

@@ -3,10 +3,12 @@
 //! `variables` is the table of the contract, `raw` resolves spellings and arrays to strings, the other modules make typed
 //! values of them, each for one group, and `problem` collects everything that is wrong so that it is reported together.
 
+mod accounts;
 mod boolean;
 mod build;
 mod builder;
 mod context;
+mod credentials;
 mod destination;
 mod engine;
 mod entry;
@@ -19,8 +21,10 @@ mod problem;
 mod raw;
 mod read;
 mod repository;
+mod role_arn;
 mod secret;
 mod secrets;
+mod session_name;
 mod size;
 mod ulimit;
 pub mod variables;
@@ -33,14 +37,17 @@ use crate::image::{Name, Tag};
 
 pub use problem::{Problem, Problems};
 pub use repository::{Encryption, PolicySource, RepositorySettings, TagMutability};
+pub use role_arn::RoleArn;
 pub use variables::{HONOURED, VARIABLES, Variable};
 
 /// Everything a run was asked to do. Made by `Config::read` from the pairs of the environment, which touches nothing else.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a variable by itself")]
 pub struct Config {
-    /// `AWS_KEY`, `AWS_SECRET`, `AWS_SESSION_TOKEN`; never absent when something is pushed.
-    pub keys: Option<Keys>,
+    /// By what the pipe is known to AWS; never absent when something is pushed.
+    pub credentials: Option<Credentials>,
+    /// `ALLOWED_ACCOUNT_IDS`, each 12 digits; empty when any account will do.
+    pub allowed_accounts: Vec<String>,
     /// `AWS_REGION`, else that of the first repository in `IMAGE` that has one; never absent when something is pushed.
     pub region: Option<String>,
     /// `IMAGE`, each once; never empty.
@@ -73,6 +80,8 @@ pub struct Config {
     pub engine: EngineAddress,
     /// `AWS_ENDPOINT_URL_ECR`, else `AWS_ENDPOINT_URL`.
     pub ecr_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_STS`, else `AWS_ENDPOINT_URL`.
+    pub sts_endpoint: Option<String>,
     /// Certificates and proxies for HTTPS to AWS.
     pub network: Network,
     /// Bitbucket's own variables.
@@ -81,6 +90,42 @@ pub struct Config {
     pub secrets: Vec<SecretString>,
     /// What is odd but no error: a misspelt name, a value that is literally `$NAME`, …
     pub warnings: Vec<Warning>,
+}
+
+/// By what the pipe is known to AWS.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// What is at hand without asking AWS.
+    pub source: CredentialSource,
+    /// `AWS_ROLE_ARN`, assumed with what the source gives.
+    pub role: Option<Role>,
+    /// `AWS_ROLE_SESSION_NAME`, else made of the build: the name of each role's session.
+    pub session_name: String,
+}
+
+/// What credentials begin with.
+#[derive(Clone, Debug)]
+pub enum CredentialSource {
+    /// `AWS_KEY`, `AWS_SECRET`, `AWS_SESSION_TOKEN`.
+    Keys(Keys),
+    /// `AWS_OIDC_ROLE_ARN`, which wins over keys.
+    Oidc {
+        /// The role.
+        role: RoleArn,
+        /// `BITBUCKET_STEP_OIDC_TOKEN`
+        token: SecretString,
+        /// Whether keys are set too.
+        unused_keys: bool,
+    },
+}
+
+/// A second role.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// `AWS_ROLE_ARN`
+    pub arn: RoleArn,
+    /// `AWS_ROLE_EXTERNAL_ID`
+    pub external_id: Option<String>,
 }
 
 /// Access keys of an IAM user or of a session.
@@ -294,4 +339,4 @@ pub struct Warning {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

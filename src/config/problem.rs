@@ -29,9 +29,15 @@ pub enum Problem {
     NoTag,
     /// A push needs credentials and there are none.
     #[error(
-        "no AWS credentials: neither `AWS_KEY` (or `AWS_ACCESS_KEY_ID`) nor `AWS_SECRET` (or `AWS_SECRET_ACCESS_KEY`) is set"
+        "no AWS credentials: neither `AWS_KEY` and `AWS_SECRET` (or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`) nor {}",
+        if *.token { "`AWS_OIDC_ROLE_ARN` is set" } else { "`AWS_OIDC_ROLE_ARN` and `BITBUCKET_STEP_OIDC_TOKEN` are set" }
     )]
-    NoCredentials,
+    NoCredentials {
+        /// Whether the step has an OIDC token.
+        token: bool,
+        /// Whether there is an `AWS_ROLE_ARN`, which needs credentials itself.
+        role: bool,
+    },
     /// One of the two halves of a key is unset.
     #[error("`{given}` is set but `{missing}` is not")]
     HalfAKey {
@@ -108,7 +114,7 @@ impl Problem {
         match self {
             Self::Missing { variable, .. } | Self::Unsupported { variable, .. } => variable,
             Self::NoTag => "TAG",
-            Self::NoCredentials => "AWS_KEY",
+            Self::NoCredentials { .. } => "AWS_KEY",
             Self::Table => "",
             Self::HalfAKey { given: variable, .. }
             | Self::NotUtf8 { variable }
@@ -137,7 +143,7 @@ fn example(name: &str) -> Option<&'static str> {
 impl Explain for Problem {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoCredentials => ExitCode::Credentials,
+            Self::NoCredentials { .. } => ExitCode::Credentials,
             Self::Table => ExitCode::Bug,
             Self::Missing { .. }
             | Self::NoTag
@@ -160,8 +166,14 @@ impl Explain for Problem {
                 Some(format!("set `{variable}` under `variables:` of the pipe"))
             }
             Self::NoTag => Some("set `TAG`".to_owned()),
-            Self::NoCredentials => Some(
-                "define `AWS_KEY` and `AWS_SECRET` as secured repository variables and pass them under `variables:` of the pipe, or set `PUSH` to `false`".to_owned(),
+            Self::NoCredentials { token: true, role: true } => Some(
+                "the step has an OIDC token: rename `AWS_ROLE_ARN` to `AWS_OIDC_ROLE_ARN` if that role trusts Bitbucket's tokens, or pass the keys that may assume it".to_owned(),
+            ),
+            Self::NoCredentials { token: true, role: false } => Some(
+                "the step has an OIDC token: set `AWS_OIDC_ROLE_ARN` to the role that trusts it, or pass `AWS_KEY` and `AWS_SECRET`".to_owned(),
+            ),
+            Self::NoCredentials { token: false, .. } => Some(
+                "define `AWS_KEY` and `AWS_SECRET` as secured repository variables and pass them under `variables:` of the pipe, or set `AWS_OIDC_ROLE_ARN` and add `oidc: true` to the step, or set `PUSH` to `false`".to_owned(),
             ),
             Self::HalfAKey { missing, .. } => Some(format!(
                 "set `{missing}` too; a pipe sees only what is listed under its `variables:`"

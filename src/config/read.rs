@@ -11,7 +11,9 @@ use super::misspelt::{Misspelling, misspellings};
 use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
-use super::{Bitbucket, Config, Network, build, builder, destination, engine, keys, login, repository, secrets};
+use super::{
+    Bitbucket, Config, Network, accounts, build, builder, credentials, destination, engine, login, repository, secrets,
+};
 
 impl Config {
     /// Reads the pairs of the environment, of which a program passes `std::env::vars_os()`. Nothing else is touched: no
@@ -29,9 +31,11 @@ impl Config {
 
         let push = raw.boolean("PUSH", raw.scalars.push.as_deref(), true, found);
         let bitbucket = bitbucket(&environment, found);
-        let keys = keys::read(&raw, push, found);
+        let credentials = credentials::read(&raw, &environment, &bitbucket, push, found);
+        let allowed_accounts = accounts::read(&raw, found);
         let images = destination::images(&raw, nearly(&misspellings, "IMAGE"), found);
         let region = destination::region(&raw, images.as_deref().unwrap_or_default(), push, found);
+        credentials::check_partition(credentials.as_ref(), region.as_deref(), &raw, found);
         let tags = destination::tags(&raw, &bitbucket, found);
         let if_tag_exists = destination::if_tag_exists(&raw, found);
         let build = build::read(&raw, &environment, found);
@@ -42,7 +46,9 @@ impl Config {
         let dry_run = raw.boolean("DRY_RUN", raw.scalars.dry_run.as_deref(), false, found);
         let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
         let engine = engine::read(&raw, found);
-        let ecr_endpoint = ecr_endpoint(&raw, found);
+        check_endpoints(&raw, found);
+        let ecr_endpoint = endpoint(raw.shared.aws_endpoint_url_ecr.as_ref(), &raw);
+        let sts_endpoint = endpoint(raw.shared.aws_endpoint_url_sts.as_ref(), &raw);
         let color = raw.shared.no_color.is_none();
         let network = network(&raw);
         let output_dir = output_dir(&raw);
@@ -50,7 +56,8 @@ impl Config {
 
         let (images, warnings) = findings.conclude(images, &output_dir, &secrets)?;
         Ok(Self {
-            keys,
+            credentials,
+            allowed_accounts,
             region,
             images,
             tags,
@@ -67,6 +74,7 @@ impl Config {
             color,
             engine,
             ecr_endpoint,
+            sts_endpoint,
             network,
             bitbucket,
             secrets,
@@ -96,15 +104,24 @@ fn output_dir(raw: &Raw) -> PathBuf {
     PathBuf::from(raw.scalars.output_dir.as_deref().unwrap_or(default))
 }
 
-fn ecr_endpoint(raw: &Raw, findings: &mut Findings) -> Option<String> {
+/// The address of a service, if it is not the region's own.
+fn endpoint(own: Option<&String>, raw: &Raw) -> Option<String> {
+    own.or(raw.shared.aws_endpoint_url.as_ref()).cloned()
+}
+
+fn check_endpoints(raw: &Raw, findings: &mut Findings) {
     let shared = &raw.shared;
-    let ecr = shared.aws_endpoint_url_ecr.as_ref().map(|url| ("AWS_ENDPOINT_URL_ECR", url));
-    let (name, url) = ecr.or_else(|| shared.aws_endpoint_url.as_ref().map(|url| ("AWS_ENDPOINT_URL", url)))?;
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    if !rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace)) {
-        findings.value(name, "it is no URL, expected `https://<host>` or `http://<host>:<port>`", None);
+    for (name, url) in [
+        ("AWS_ENDPOINT_URL", &shared.aws_endpoint_url),
+        ("AWS_ENDPOINT_URL_ECR", &shared.aws_endpoint_url_ecr),
+        ("AWS_ENDPOINT_URL_STS", &shared.aws_endpoint_url_sts),
+    ] {
+        let Some(url) = url else { continue };
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        if !rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace)) {
+            findings.value(name, "it is no URL, expected `https://<host>` or `http://<host>:<port>`", None);
+        }
     }
-    Some(url.clone())
 }
 
 fn network(raw: &Raw) -> Network {

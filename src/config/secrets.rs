@@ -11,7 +11,7 @@ use super::{Build, Network, RegistryLogin, SecretSource};
 const SHORTEST: usize = 4;
 
 /// What Bitbucket puts into the environment of a pipe that opens doors.
-const BITBUCKET: [&str; 2] = ["BITBUCKET_STEP_OIDC_TOKEN", "PIPELINES_JWT_TOKEN"];
+const BITBUCKET: [&str; 2] = [super::credentials::TOKEN, "PIPELINES_JWT_TOKEN"];
 
 /// Everything that must be masked in the log: keys, tokens, passwords of registries and proxies, build secrets that
 /// come from variables, and build arguments whose name says that they are secret. A secret of several lines is there line by line too, as a log is lines. Keys and tokens are

@@ -30,7 +30,7 @@ pub(super) fn read(pairs: &[(&str, &str)]) -> Result<Config, Problems> {
 }
 
 /// The configuration of an environment that has no problem.
-pub(super) fn config(pairs: &[(&str, &str)]) -> Config {
+pub(crate) fn config(pairs: &[(&str, &str)]) -> Config {
     read(pairs).unwrap()
 }
 

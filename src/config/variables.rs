@@ -116,22 +116,31 @@ use Kind::{Boolean, Choice, Duration, Lines, List, Path, Size, Text};
 
 /// Every variable of the contract, in the order of the README.
 pub const VARIABLES: &[Variable] = &[
-    Variable::new("AWS_KEY", Text, "access key id").or(&["AWS_ACCESS_KEY_ID"]).derived("required for a push"),
+    Variable::new("AWS_KEY", Text, "access key id")
+        .or(&["AWS_ACCESS_KEY_ID"])
+        .derived("required for a push without OIDC"),
     Variable::new("AWS_SECRET", Text, "secret access key")
         .or(&["AWS_SECRET_ACCESS_KEY"])
-        .derived("required for a push")
+        .derived("required for a push without OIDC")
         .secret(),
     Variable::new("AWS_SESSION_TOKEN", Text, "session token, for temporary keys").secret(),
-    Variable::later("AWS_OIDC_ROLE_ARN", Text, "role to assume with the step's OIDC token; wins over keys"),
-    Variable::later("AWS_ROLE_ARN", Text, "second role, assumed with the credentials above"),
-    Variable::later("AWS_ROLE_EXTERNAL_ID", Text, "external id for the second role"),
-    Variable::later("AWS_ROLE_SESSION_NAME", Text, "session name for the second role")
-        .derived("`bitbucket-<repo>-<build>`"),
+    Variable::new(
+        "AWS_OIDC_ROLE_ARN",
+        Text,
+        "role to assume with the OIDC token of a step with `oidc: true`; wins over keys",
+    )
+    .like("arn:aws:iam::123456789012:role/bitbucket"),
+    Variable::new("AWS_ROLE_ARN", Text, "second role, assumed with the credentials above")
+        .like("arn:aws:iam::123456789012:role/ecr-push"),
+    Variable::new("AWS_ROLE_EXTERNAL_ID", Text, "external id for the second role"),
+    Variable::new("AWS_ROLE_SESSION_NAME", Text, "session name of the roles").derived("`bitbucket-<repo>-<build>`"),
     Variable::new("AWS_REGION", Text, "region")
         .or(&["AWS_DEFAULT_REGION"])
         .derived("the one in `IMAGE`")
         .like("eu-central-1"),
-    Variable::later("ALLOWED_ACCOUNT_IDS", List, "refuse to run as any other account").derived("any"),
+    Variable::new("ALLOWED_ACCOUNT_IDS", List, "refuse to run as any other account")
+        .derived("any")
+        .like("123456789012"),
     Variable::new(
         "IMAGE",
         List,
@@ -250,6 +259,7 @@ pub const HONOURED: &[Honoured] = &[
     honoured("DOCKER_CERT_PATH", "folder with `ca.pem`, `cert.pem` and `key.pem` for it"),
     honoured_like("AWS_ENDPOINT_URL", "another address of the AWS API", "https://localhost:4566"),
     honoured_like("AWS_ENDPOINT_URL_ECR", "another address of the ECR API", "https://localhost:4566"),
+    honoured_like("AWS_ENDPOINT_URL_STS", "another address of the STS API", "https://localhost:4566"),
     honoured("SSL_CERT_FILE", "certificates to trust instead of the built-in ones"),
     honoured("AWS_CA_BUNDLE", "certificates to trust besides"),
     honoured("HTTPS_PROXY", "proxy for `https://`"),

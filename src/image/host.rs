@@ -134,7 +134,11 @@ fn service(rest: &str) -> Option<(&str, bool, bool)> {
     .find_map(|(service, fips, dual_stack)| Some((rest.strip_prefix(service)?, fips, dual_stack)))
 }
 
-fn check_account(account: &str) -> Result<(), String> {
+/// Checks the id of an account.
+///
+/// # Errors
+/// What is wrong with it; zeros that YAML has dropped are told apart.
+pub fn check_account(account: &str) -> Result<(), String> {
     if account.is_empty() || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("`{account}` is no account id, which has {ACCOUNT_DIGITS} digits"));
     }

@@ -7,7 +7,7 @@ mod repository;
 mod tag;
 
 pub use digest::{Digest, DigestError, Hasher};
-pub use host::{EcrHost, HostError};
-pub use partition::{RegionError, check_region};
+pub use host::{EcrHost, HostError, check_account};
+pub use partition::{RegionError, check_region, partition_of};
 pub use repository::{Name, NameError, Repository, RepositoryName};
 pub use tag::{Tag, TagError};

@@ -54,6 +54,16 @@ impl Partition {
     }
 }
 
+/// The partition of a region, as an ARN names it. `None` for a region whose partition this version cannot know: outside the
+/// commercial one the prefixes are those known here, within it they are those in use.
+#[must_use]
+pub fn partition_of(region: &str) -> Option<&'static str> {
+    const COMMERCIAL_PREFIXES: [&str; 9] = ["af-", "ap-", "ca-", "eu-", "il-", "me-", "mx-", "sa-", "us-"];
+    let partition = Partition::of(region);
+    let is_sure = partition != &COMMERCIAL || COMMERCIAL_PREFIXES.iter().any(|prefix| region.starts_with(prefix));
+    is_sure.then_some(partition.id)
+}
+
 /// The text is no name of a region.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` is no AWS region, {expected}")]

@@ -84,6 +84,17 @@ pub(crate) struct Recording(mpsc::Receiver<Message>);
 
 #[cfg(test)]
 impl Recording {
+    /// The secrets that have been sent so far. Events are lost.
+    pub(crate) fn masked(&mut self) -> Vec<SecretString> {
+        let mut masked = Vec::new();
+        while let Ok(message) = self.0.try_recv() {
+            if let Message::Mask(secret) = message {
+                masked.push(secret);
+            }
+        }
+        masked
+    }
+
     /// What has been sent so far.
     pub(crate) fn events(&mut self) -> Vec<Event> {
         let mut events = Vec::new();

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Registry;
-use crate::aws::{Ecr, Endpoint, TokenSource};
+use crate::aws::{Ecr, Endpoint, Session, TokenSource};
 use crate::config::{Keys, Network};
 use crate::image::Name;
 use crate::net::{Net, install_crypto_provider};
@@ -102,7 +102,7 @@ pub(super) async fn registry(server: &Server, log: Log) -> (Registry, Server) {
         panic!("a repository")
     };
     let endpoint = Endpoint::of(&repository.host, Some(api.address.clone()));
-    let tokens = Arc::new(TokenSource::new(Ecr::new(&keys, endpoint, net.aws), log));
+    let tokens = Arc::new(TokenSource::new(Ecr::new(&Session::of_keys(&keys, net.aws), endpoint), log));
     let backoff = ExponentialBuilder::new().with_min_delay(Duration::from_millis(1)).with_max_times(2);
     let registry = Registry::new(net.registry, repository, tokens, backoff).at(server.address.clone());
     (registry, api)

@@ -48,6 +48,19 @@ fn nothing_runs_twice(lab: &'static Lab) {
         assert_eq!(cached, all, "round {round}:\n{}", run.log);
         assert!(all >= 7, "{}", run.log);
     }
+    the_token_went_to_the_registry_only(lab);
+}
+
+/// Layers come from S3 and base images from the mirror; neither gets the token of ECR.
+fn the_token_went_to_the_registry_only(lab: &Lab) {
+    let mut from_s3 = 0;
+    for request in lab.requests(".") {
+        if request["user"] == "AWS" {
+            assert_eq!(request["host"], lab.host("us-east-1"), "{request}");
+        }
+        from_s3 += usize::from(request["host"].as_str().is_some_and(|host| host.contains(".s3.")));
+    }
+    assert!(from_s3 > 0, "layers were fetched from S3");
 }
 
 #[test]

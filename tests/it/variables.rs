@@ -128,7 +128,7 @@ fn missing_credentials_have_an_exit_code_of_their_own() {
     pipe.run()
         .exits(3)
         .reports_nothing()
-        .says("✖ no AWS credentials: neither `AWS_KEY` (or `AWS_ACCESS_KEY_ID`) nor `AWS_SECRET` (or `AWS_SECRET_ACCESS_KEY`) is set")
+        .says("✖ no AWS credentials: neither `AWS_KEY` and `AWS_SECRET` (or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`) nor `AWS_OIDC_ROLE_ARN` and `BITBUCKET_STEP_OIDC_TOKEN` are set")
         .says("hint: define `AWS_KEY` and `AWS_SECRET` as secured repository variables");
 }
 

@@ -71,10 +71,11 @@ def hosts() -> dict[str, dict[str, str]]:
             table[name] = {"kind": "ecr-registry", "region": region, "port": "ministack", "as": main}
         table[bucket(region)] = {"kind": "s3", "region": region, "port": "ministack", "as": main}
         api = f"api.ecr.{region}.amazonaws.com"
-        for name in (api, f"ecr.{region}.api.aws", f"ecr-fips.{region}.amazonaws.com"):
+        for name in (api, f"ecr.{region}.api.aws", f"api.ecr-fips.{region}.amazonaws.com", f"ecr-fips.{region}.amazonaws.com"):
             table[name] = {"kind": "ecr-api", "region": region, "port": "ministack", "as": api}
         sts = f"sts.{region}.amazonaws.com"
-        table[sts] = {"kind": "sts", "region": region, "port": "ministack", "as": sts}
+        for name in (sts, f"sts.{region}.api.aws", f"sts-fips.{region}.amazonaws.com"):
+            table[name] = {"kind": "sts", "region": region, "port": "ministack", "as": sts}
     table["sts.amazonaws.com"] = {"kind": "sts", "region": REGIONS[0], "port": "ministack", "as": "sts.amazonaws.com"}
     table[PRIVATE] = {"kind": "private", "region": "", "port": "private-store", "as": PRIVATE}
     table[MIRROR] = {"kind": "mirror", "region": "", "port": "mirror-store", "as": MIRROR}

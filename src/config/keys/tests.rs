@@ -1,19 +1,20 @@
 use crate::config::tests::{LEAST, config, exactly, explain, problems, warnings};
+use crate::config::{CredentialSource, Keys};
 
 const ID: &str = LEAST[0].1;
 
 #[test]
 fn a_build_without_a_push_needs_no_credentials() {
     let config = exactly(&[("IMAGE", "shop"), ("TAG", "v1"), ("PUSH", "false")]);
-    assert!(config.is_ok_and(|config| config.keys.is_none() && config.region.is_none()));
+    assert!(config.is_ok_and(|config| config.credentials.is_none() && config.region.is_none()));
 }
 
 #[test]
 fn a_push_without_credentials_is_told_what_was_looked_for() {
     let problems = exactly(&[LEAST[2], LEAST[3]]).map_or_else(|problems| explain(&problems), |_| String::new());
     insta::assert_snapshot!(problems, @r"
-    no AWS credentials: neither `AWS_KEY` (or `AWS_ACCESS_KEY_ID`) nor `AWS_SECRET` (or `AWS_SECRET_ACCESS_KEY`) is set
-      hint: define `AWS_KEY` and `AWS_SECRET` as secured repository variables and pass them under `variables:` of the pipe, or set `PUSH` to `false`
+    no AWS credentials: neither `AWS_KEY` and `AWS_SECRET` (or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`) nor `AWS_OIDC_ROLE_ARN` and `BITBUCKET_STEP_OIDC_TOKEN` are set
+      hint: define `AWS_KEY` and `AWS_SECRET` as secured repository variables and pass them under `variables:` of the pipe, or set `AWS_OIDC_ROLE_ARN` and add `oidc: true` to the step, or set `PUSH` to `false`
     ");
 }
 
@@ -66,7 +67,8 @@ fn a_temporary_key_needs_its_token() {
       hint: pass `AWS_SESSION_TOKEN` too
     ");
     let config = config(&[("AWS_KEY", "ASIAIOSFODNN7EXAMPLE"), ("AWS_SESSION_TOKEN", "token")]);
-    assert!(config.keys.is_some_and(|keys| keys.session_token.is_some()));
+    let source = config.credentials.map(|credentials| credentials.source);
+    assert!(matches!(source, Some(CredentialSource::Keys(Keys { session_token: Some(_), .. }))), "{source:?}");
 }
 
 #[test]

@@ -53,6 +53,8 @@ fn value() -> impl Strategy<Value = OsString> {
         "tcp://h:0",
         "eu-central-1",
         "eu-central-1a",
+        "arn:aws:iam::123456789012:role/ci",
+        "arn:aws-cn:iam::123456789012:role/ci",
         "ASIA",
         "é…\u{7f}",
         "host=docker.io,username=u,password-env=V",
@@ -92,7 +94,7 @@ proptest! {
         prop_assert!(!text.contains(secret), "{}", text);
         if let Ok(config) = result {
             prop_assert!(!config.tags.is_empty());
-            prop_assert!(!config.push || (config.keys.is_some() && config.region.is_some()));
+            prop_assert!(!config.push || (config.credentials.is_some() && config.region.is_some()));
         }
     }
 
@@ -141,6 +143,8 @@ fn every_supported_variable_reaches_its_reader() {
                     _ => "a=b",
                 },
                 _ => match variable.name {
+                    "AWS_OIDC_ROLE_ARN" | "AWS_ROLE_ARN" => "arn:aws:iam::123456789012:role/ci",
+                    "ALLOWED_ACCOUNT_IDS" => "123456789012",
                     "AWS_REGION" => "eu-central-1",
                     "ULIMITS" => "core=1",
                     "BUILD_CONTEXTS" => "a=b",
@@ -157,7 +161,12 @@ fn every_supported_variable_reaches_its_reader() {
             let rule = (variable.name == "TAG_MUTABILITY_EXCEPT").then_some(("TAG_MUTABILITY", "mutable"));
             let region = ("AWS_REGION", "eu-central-1");
             let region = (variable.name != "AWS_REGION").then_some(region);
-            let pairs: Vec<_> = pairs.into_iter().chain(region).chain(rule).chain([(spelling, value)]).collect();
+            let pairs: Vec<_> = pairs
+                .into_iter()
+                .chain(region)
+                .chain(rule)
+                .chain([(spelling, value), ("BITBUCKET_STEP_OIDC_TOKEN", "a.b.c")])
+                .collect();
             let result = exactly(&pairs);
             assert!(
                 result.is_ok(),

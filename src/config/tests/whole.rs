@@ -43,7 +43,11 @@ fn a_step_of_bitbucket_is_read() {
         ("DOCKER_HOST", "tcp://host.docker.internal:2375"),
     ])
     .unwrap();
-    let keys = config.keys.as_ref().unwrap();
+    let Some(Credentials { source: CredentialSource::Keys(keys), role: None, session_name }) = &config.credentials
+    else {
+        panic!("{:?}", config.credentials);
+    };
+    assert_eq!(session_name, "bitbucket-shop-17");
     assert_eq!((keys.id.as_str(), keys.secret.expose_secret()), ("AKIAIOSFODNN7EXAMPLE", "secret-access-key"));
     assert_eq!(config.images, [Name::Bare("team/shop".parse().unwrap())]);
     assert_eq!(config.region.as_deref(), Some("eu-west-1"));
@@ -60,8 +64,8 @@ fn a_step_of_bitbucket_is_read() {
 fn an_empty_environment_lacks_three_things_and_says_so_at_once() {
     let problems = exactly(&[]).unwrap_err();
     insta::assert_snapshot!(explain(&problems), @r"
-    no AWS credentials: neither `AWS_KEY` (or `AWS_ACCESS_KEY_ID`) nor `AWS_SECRET` (or `AWS_SECRET_ACCESS_KEY`) is set
-      hint: define `AWS_KEY` and `AWS_SECRET` as secured repository variables and pass them under `variables:` of the pipe, or set `PUSH` to `false`
+    no AWS credentials: neither `AWS_KEY` and `AWS_SECRET` (or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`) nor `AWS_OIDC_ROLE_ARN` and `BITBUCKET_STEP_OIDC_TOKEN` are set
+      hint: define `AWS_KEY` and `AWS_SECRET` as secured repository variables and pass them under `variables:` of the pipe, or set `AWS_OIDC_ROLE_ARN` and add `oidc: true` to the step, or set `PUSH` to `false`
     `IMAGE` is missing: the repository to push to, `<account>.dkr.ecr.<region>.amazonaws.com/<repository>` or its bare name
       hint: set `IMAGE` under `variables:` of the pipe
     `TAG` is missing, and neither `BITBUCKET_BRANCH` nor `BITBUCKET_TAG` is set to take it from
@@ -83,7 +87,7 @@ fn a_thoroughly_wrong_environment_is_told_everything_at_once() {
         ("AWS_SECRET", "AKIAIOSFODNN7EXAMPLE"),
         ("AWS_REGION", "eu-west-1"),
         ("AWS_DEFAULT_REGION", "eu-west-2"),
-        ("AWS_OIDC_ROLE_ARN", "arn:aws:iam::123456789012:role/x"),
+        ("AWS_ROLE_ARN", "role/x"),
         ("IMAGES", "shop"),
         ("TAGS", "feature/x latest -"),
         ("CONTEXT", "https://user:password@example.com/x.git"),
@@ -115,8 +119,8 @@ fn a_thoroughly_wrong_environment_is_told_everything_at_once() {
       hint: check that `AWS_KEY` and `AWS_SECRET` are not swapped
     `AWS_SECRET`: it holds an access key id, not the secret
       hint: check that `AWS_KEY` and `AWS_SECRET` are not swapped
-    `AWS_OIDC_ROLE_ARN` is not supported in this version
-      hint: remove `AWS_OIDC_ROLE_ARN`
+    `AWS_ROLE_ARN`: `role/x` is no ARN of a role: expected `arn:aws:iam::<account>:role/<name>`
+      hint: write it like `arn:aws:iam::123456789012:role/ecr-push`
     `AWS_REGION` and `AWS_DEFAULT_REGION` are two spellings of one variable and differ
       hint: keep `AWS_REGION` or `AWS_DEFAULT_REGION`
     `IMAGE` is missing: the repository to push to, `<account>.dkr.ecr.<region>.amazonaws.com/<repository>` or its bare name

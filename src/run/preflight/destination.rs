@@ -17,8 +17,8 @@ use crate::registry::Registry;
 use super::super::backoff;
 use super::blocking;
 use super::look::{CacheImage, Look};
-use super::permission;
 use super::repository::{self, Found, Place};
+use super::{account, permission};
 
 /// All of ECR as the run needs it. Without credentials, which only a run that pushes nothing may lack, there is nothing in it.
 #[derive(Default)]
@@ -87,15 +87,17 @@ struct Reach {
 
 /// The repositories with the tokens of their regions; `None` without credentials.
 async fn reach(config: &Config, log: &Log) -> Result<Option<Vec<Reach>>, Vec<Failure>> {
-    let Some(keys) = &config.keys else { return Ok(None) };
+    let Some(credentials) = &config.credentials else { return Ok(None) };
+    let Some(first) = config.images.first().and_then(|image| endpoint(config, image)) else { return Ok(None) };
     let net = Net::new(&config.network).map_err(|error| vec![error.into()])?;
+    let session = account::open(config, credentials, &first, net.aws, log).await.map_err(|failure| vec![failure])?;
     let mut sources: Vec<(Endpoint, Arc<TokenSource>)> = Vec::new();
     let mut named: Vec<(&Name, Arc<TokenSource>)> = Vec::new();
     for image in &config.images {
         let Some(endpoint) = endpoint(config, image) else { return Ok(None) };
         let known = sources.iter().find(|(other, _)| *other == endpoint).map(|(_, tokens)| Arc::clone(tokens));
         let tokens = known.unwrap_or_else(|| {
-            let tokens = Arc::new(TokenSource::new(Ecr::new(keys, endpoint.clone(), net.aws.clone()), log.clone()));
+            let tokens = Arc::new(TokenSource::new(Ecr::new(&session, endpoint.clone()), log.clone()));
             sources.push((endpoint, Arc::clone(&tokens)));
             tokens
         });
@@ -115,7 +117,9 @@ async fn reach(config: &Config, log: &Log) -> Result<Option<Vec<Reach>>, Vec<Fai
         return Err(failures);
     }
     if let Some(token) = tokens.first() {
-        log.send(Event::Fact("account", token.own_registry.account().to_owned())).await;
+        let account = token.own_registry.account();
+        log.send(Event::Fact("account", account.to_owned())).await;
+        account::guard(config, account).map_err(|error| vec![error.into()])?;
     }
     let mut reached: Vec<Reach> = Vec::new();
     for (image, tokens) in named {

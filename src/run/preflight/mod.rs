@@ -1,5 +1,6 @@
 //! Before the build: everything that can be known, asked for at once, and every problem in one list.
 
+mod account;
 mod destination;
 mod look;
 mod permission;

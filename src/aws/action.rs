@@ -1,0 +1,62 @@
+//! The actions of IAM, by which AWS's calls are allowed or denied.
+
+use std::fmt;
+
+/// What was asked of AWS, named as the IAM action that it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `ecr:GetAuthorizationToken`
+    GetAuthorizationToken,
+    /// `ecr:DescribeRepositories`
+    DescribeRepositories,
+    /// `ecr:BatchCheckLayerAvailability`
+    BatchCheckLayerAvailability,
+    /// `ecr:InitiateLayerUpload`
+    InitiateLayerUpload,
+    /// `ecr:UploadLayerPart`
+    UploadLayerPart,
+    /// `ecr:CompleteLayerUpload`
+    CompleteLayerUpload,
+    /// `ecr:PutImage`
+    PutImage,
+    /// `ecr:DescribeImages`
+    DescribeImages,
+    /// `ecr:CreateRepository`
+    CreateRepository,
+    /// `ecr:PutImageTagMutability`
+    PutImageTagMutability,
+    /// `ecr:PutImageScanningConfiguration`
+    PutImageScanningConfiguration,
+    /// `ecr:GetLifecyclePolicy`
+    GetLifecyclePolicy,
+    /// `ecr:PutLifecyclePolicy`
+    PutLifecyclePolicy,
+    /// `ecr:GetRepositoryPolicy`
+    GetRepositoryPolicy,
+    /// `ecr:SetRepositoryPolicy`
+    SetRepositoryPolicy,
+    /// `ecr:ListTagsForResource`
+    ListTagsForResource,
+    /// `ecr:TagResource`
+    TagResource,
+    /// `ecr:DescribeRepositoryCreationTemplates`
+    DescribeRepositoryCreationTemplates,
+    /// `sts:AssumeRole`
+    AssumeRole,
+    /// `sts:AssumeRoleWithWebIdentity`
+    AssumeRoleWithWebIdentity,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{self:?}", self.service().to_ascii_lowercase())
+    }
+}
+
+impl Action {
+    /// The API that it is a call of.
+    #[must_use]
+    pub fn service(self) -> &'static str {
+        if matches!(self, Self::AssumeRole | Self::AssumeRoleWithWebIdentity) { "STS" } else { "ECR" }
+    }
+}
