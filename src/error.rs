@@ -27,6 +27,8 @@ pub enum ExitCode {
     Build = 6,
     /// The push failed.
     Push = 7,
+    /// The image is pushed, and its scan has findings that are too severe, or no result.
+    Scan = 8,
     /// Interrupted by SIGINT.
     Interrupted = 130,
     /// Interrupted by SIGTERM.

@@ -9,6 +9,18 @@ pub enum Action {
     GetAuthorizationToken,
     /// `ecr:DescribeRepositories`
     DescribeRepositories,
+    /// `ecr:DescribeImageScanFindings`
+    DescribeImageScanFindings,
+    /// `ecr:StartImageScan`
+    StartImageScan,
+    /// `ecr:GetRegistryScanningConfiguration`
+    GetRegistryScanningConfiguration,
+    /// `ecr:BatchGetRepositoryScanningConfiguration`
+    BatchGetRepositoryScanningConfiguration,
+    /// `inspector2:ListCoverage`
+    ListCoverage,
+    /// `inspector2:ListFindings`
+    ListFindings,
     /// `ecr:BatchCheckLayerAvailability`
     BatchCheckLayerAvailability,
     /// `ecr:InitiateLayerUpload`
@@ -49,7 +61,12 @@ pub enum Action {
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{self:?}", self.service().to_ascii_lowercase())
+        let service = match self {
+            Self::AssumeRole | Self::AssumeRoleWithWebIdentity => "sts",
+            Self::ListCoverage | Self::ListFindings => "inspector2",
+            _ => "ecr",
+        };
+        write!(f, "{service}:{self:?}")
     }
 }
 
@@ -57,6 +74,10 @@ impl Action {
     /// The API that it is a call of.
     #[must_use]
     pub fn service(self) -> &'static str {
-        if matches!(self, Self::AssumeRole | Self::AssumeRoleWithWebIdentity) { "STS" } else { "ECR" }
+        match self {
+            Self::AssumeRole | Self::AssumeRoleWithWebIdentity => "STS",
+            // ECR asks Inspector with the caller's own permissions.
+            _ => "ECR",
+        }
     }
 }

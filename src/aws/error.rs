@@ -203,6 +203,7 @@ impl Error {
             }
             "ThrottlingException"
             | "Throttling"
+            | "ThrottleException"
             | "TooManyRequestsException"
             | "ServerException"
             | "InternalFailure"
@@ -266,6 +267,15 @@ impl Error {
             "the connection failed".to_owned()
         };
         Self::Unreachable { service, endpoint, reason, certificate }
+    }
+
+    /// Whether the same call may succeed a little later.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::Unreachable { certificate: false, .. } | Self::Unreadable { .. }
+        )
     }
 
     /// Whether a permission is lacking: for what is optional, this is a warning.

@@ -1,4 +1,4 @@
-//! AWS's APIs: as whom the pipe acts, the authorisation token of ECR, and the state of a repository.
+//! AWS's APIs: as whom the pipe acts, the authorisation token of ECR, the state of a repository, the scans of its images.
 
 mod action;
 mod claims;
@@ -7,10 +7,12 @@ mod ecr;
 mod error;
 #[cfg(test)]
 mod fake;
+mod finding;
 mod mutability;
 mod permission;
 mod repository;
 mod role_error;
+mod scan;
 mod session;
 mod token;
 
@@ -18,8 +20,10 @@ pub use action::Action;
 pub use claims::Claims;
 pub use ecr::{Ecr, Endpoint};
 pub use error::{Error, Request};
+pub use finding::{Finding, Findings, KEPT};
 pub use mutability::Mutability;
 pub use repository::{Creation, EncryptionState, NewRepository, Reading, RepositoryState, Template};
 pub use role_error::RoleError;
+pub use scan::{Scan, ScanReport, ScanStatus, Scanning, Started};
 pub use session::{Principal, Session};
 pub use token::{Token, TokenSource};

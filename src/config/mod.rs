@@ -10,6 +10,7 @@ mod builder;
 mod context;
 mod credentials;
 mod destination;
+pub(crate) mod duration;
 mod engine;
 mod entry;
 mod environment;
@@ -22,9 +23,11 @@ mod raw;
 mod read;
 mod repository;
 mod role_arn;
+mod scan;
 mod secret;
 mod secrets;
 mod session_name;
+mod severity;
 mod size;
 mod ulimit;
 pub mod variables;
@@ -38,6 +41,8 @@ use crate::image::{Name, Tag};
 pub use problem::{Problem, Problems};
 pub use repository::{Encryption, PolicySource, RepositorySettings, TagMutability};
 pub use role_arn::RoleArn;
+pub use scan::{OnMissing, ScanGate};
+pub use severity::Severity;
 pub use variables::{HONOURED, VARIABLES, Variable};
 
 /// Everything a run was asked to do. Made by `Config::read` from the pairs of the environment, which touches nothing else.
@@ -68,6 +73,8 @@ pub struct Config {
     pub repository: RepositorySettings,
     /// `PUSH`.
     pub push: bool,
+    /// `SCAN_FAIL_ON` with its companions; `None` without a gate.
+    pub scan: Option<ScanGate>,
     /// `DRY_RUN`.
     pub dry_run: bool,
     /// `OUTPUT_DIR`, as given.

@@ -12,7 +12,8 @@ use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
 use super::{
-    Bitbucket, Config, Network, accounts, build, builder, credentials, destination, engine, login, repository, secrets,
+    Bitbucket, Config, Network, accounts, build, builder, credentials, destination, engine, login, repository, scan,
+    secrets,
 };
 
 impl Config {
@@ -43,6 +44,7 @@ impl Config {
         let cache = builder::cache(&raw, found);
         let registry_logins = login::read(&raw, &environment, found);
         let repository = repository::read(&raw, found);
+        let scan = scan::gate(&raw, push, found);
         let dry_run = raw.boolean("DRY_RUN", raw.scalars.dry_run.as_deref(), false, found);
         let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
         let engine = engine::read(&raw, found);
@@ -68,6 +70,7 @@ impl Config {
             registry_logins,
             repository,
             push,
+            scan,
             dry_run,
             output_dir,
             debug,

@@ -224,9 +224,15 @@ pub const VARIABLES: &[Variable] = &[
     Variable::later("SKIP_UNCHANGED", Text, "same inputs as an image in ECR: retag it, build nothing")
         .value("false")
         .harmless(&["false", "no", "off", "0"]),
-    Variable::later("SCAN_FAIL_ON", Choice, "wait for the scan; fail at this severity or above").derived("off"),
-    Variable::later("SCAN_TIMEOUT", Duration, "how long to wait for the scan").value("5m").harmless(&["5m"]),
-    Variable::later("SCAN_ON_MISSING", Choice, "what no result counts as").value("fail").harmless(&["fail"]),
+    Variable::new(
+        "SCAN_FAIL_ON",
+        Choice,
+        "wait for the scan; fail at this severity or above: `CRITICAL`, `HIGH`, `MEDIUM`, `LOW`, `INFORMATIONAL`, `UNDEFINED`",
+    )
+    .derived("off")
+    .like("HIGH"),
+    Variable::new("SCAN_TIMEOUT", Duration, "how long to wait for the scan, as `90s`, `5m`, `1h`").value("5m").like("5m"),
+    Variable::new("SCAN_ON_MISSING", Choice, "what no result counts as: `fail` or `pass`").value("fail").like("fail"),
     Variable::new("DRY_RUN", Boolean, "print the plan and stop").value("false"),
     Variable::new("OUTPUT_DIR", Path, "where `image.env` and `result.json` go").value(".ecr-pipe"),
     Variable::later("CODE_INSIGHTS", Boolean, "publish a report on the commit").value("true").harmless(&["false"]),

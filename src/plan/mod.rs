@@ -7,14 +7,20 @@
 //! | `limits` | what is beyond ECR's limits |
 //! | `cache` | which images may serve as a cache |
 //! | `repository` | what of a repository is to be changed |
+//! | `scan` | whether the scan of an image lets it pass |
+//! | `table` | the findings of a scan as a table |
 
 mod builder;
 mod cache;
 mod limits;
 pub mod repository;
+mod scan;
+mod table;
 mod tags;
 
 pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};
 pub use cache::cache_tags;
 pub use limits::context_beyond_a_layer;
+pub use scan::{NoResult, Stopped, Verdict, Watched, conclude, judge};
+pub use table::{summary, table};
 pub use tags::{Course, Forbidden, Gap, NotTheSame, PlannedTag, Standing, course, strangers};

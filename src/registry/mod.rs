@@ -8,6 +8,7 @@ mod copy;
 mod error;
 #[cfg(test)]
 mod fake;
+mod images;
 mod manifest;
 mod manifests;
 mod pacer;
@@ -19,6 +20,7 @@ pub use blobs::Blob;
 pub use client::Registry;
 pub use copy::copy;
 pub use error::{Action, Error};
+pub use images::PlatformImage;
 pub use manifest::{Content, Descriptor, Manifest};
 pub use manifests::Put;
 pub use pacer::Pacer;

@@ -7,6 +7,7 @@ mod job;
 mod preflight;
 mod push;
 mod report;
+mod scan;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -110,13 +111,13 @@ async fn whole(config: &Config, log: &Log, stdout: impl Write) -> Result<Vec<Str
         return Ok(vec!["dry run: nothing was built, pushed or changed".to_owned()]);
     }
     let ended = tokio::select! {
-        ended = job(config, &ready, log, &mut took) => Ok(ended),
+        ended = scan::gated(job(config, &ready, log, &mut took), config, &ready, log) => Ok(ended),
         interrupted = interrupts.next() => Err(interrupted),
     };
     match ended {
         Ok(Ok(Done::Built(image))) => Ok(vec![format!("built {}", image.short())]),
         Ok(Ok(Done::Pushed(pushed))) => report::report(config, &ready, &pushed, took, stdout),
-        Ok(Err(failure)) => Err(vec![failure]),
+        Ok(Err(failures)) => Err(failures),
         Err(interrupted) => {
             undo(interrupted, &ready, &mut interrupts, log).await;
             Err(vec![interrupted.into()])

@@ -29,6 +29,7 @@ mod relay;
 mod repository;
 mod repository_settings;
 mod roles;
+mod scan_gate;
 mod secrets;
 mod session_faults;
 mod tags;

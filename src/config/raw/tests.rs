@@ -85,9 +85,9 @@ fn a_count_of_something_else_is_not_ours() {
 
 #[test]
 fn variables_of_later_versions_are_refused_by_name() {
-    insta::assert_snapshot!(problems(&[("SCAN_FAIL_ON", "HIGH")]), @r"
-    `SCAN_FAIL_ON` is not supported in this version
-      hint: remove `SCAN_FAIL_ON`
+    insta::assert_snapshot!(problems(&[("PLATFORM", "linux/arm64")]), @r"
+    `PLATFORM` is not supported in this version
+      hint: remove `PLATFORM`
     ");
     insta::assert_snapshot!(problems(&[("INDEX_FROM", "a"), ("BUILD", "off")]), @r"
     `BUILD` is not supported in this version

@@ -105,7 +105,7 @@ fn a_thoroughly_wrong_environment_is_told_everything_at_once() {
         ("REGISTRY_LOGINS", "host=docker.io,username=u,password=hunter2"),
         ("IF_TAG_EXISTS", "fail"),
         ("PUSH", "2"),
-        ("SCAN_FAIL_ON", "HIGH"),
+        ("SCAN_FAIL_ON", "SEVERE"),
         ("DEBUG_COUNT", "1"),
         ("DEBUG_0", "true"),
         ("DOCKER_HOST", "ssh://engine"),
@@ -155,8 +155,8 @@ fn a_thoroughly_wrong_environment_is_told_everything_at_once() {
       hint: put the password in a secured variable and name that in `password-env`
     `PUSH`: `2` is no boolean, expected `true`, `false`, `yes`, `no`, `on`, `off`, `1` or `0`
       hint: write it like `true`
-    `SCAN_FAIL_ON` is not supported in this version
-      hint: remove `SCAN_FAIL_ON`
+    `SCAN_FAIL_ON`: `SEVERE` is no severity, expected one of `CRITICAL`, `HIGH`, `MEDIUM`, `LOW`, `INFORMATIONAL`, `UNDEFINED`
+      hint: write it like `HIGH`, or remove it for no gate
     `DEBUG`: it is an array, expected one value
       hint: write one value
     `SOURCE_DATE_EPOCH`: `yesterday` is no time, expected a number of seconds since 1970

@@ -18,7 +18,7 @@ use super::super::backoff;
 use super::blocking;
 use super::look::{CacheImage, Look};
 use super::repository::{self, Found, Place};
-use super::{account, permission};
+use super::{account, permission, scan};
 
 /// All of ECR as the run needs it. Without credentials, which only a run that pushes nothing may lack, there is nothing in it.
 #[derive(Default)]
@@ -157,10 +157,11 @@ async fn look_at(
 ) -> Result<(Destination, Option<CacheImage>), Vec<Failure>> {
     let Reach { repository, registry, tokens, own_account } = reach;
     let place = Place { ecr: tokens.ecr(), repository: &repository, own_account: &own_account };
-    let (found, look, denied) = tokio::join!(
+    let (found, look, denied, unscannable) = tokio::join!(
         async { if config.push { Box::pin(repository::look(place, wanted, log)).await.map(Some) } else { Ok(None) } },
         Look::at(config, &registry, is_first),
-        permission::lacking(config, tokens.ecr(), &repository)
+        permission::lacking(config, tokens.ecr(), &repository),
+        scan::check(config.scan.as_ref(), tokens.ecr(), &repository, log)
     );
     // The registry, asked at the same time, would say the same once more.
     let found = found?;
@@ -172,12 +173,13 @@ async fn look_at(
         }
         Some(_) => look.planned(&config.tags),
     };
-    match (tags, denied) {
-        (Ok(tags), None) => {
+    let denied: Vec<Failure> = denied.into_iter().chain(unscannable).collect();
+    match (tags, denied.is_empty()) {
+        (Ok(tags), true) => {
             let cache = look.cache(config, &repository);
             Ok((Destination { repository, registry, tokens, tags, found, own_account }, cache))
         }
-        (tags, denied) => Err(tags.err().into_iter().flatten().chain(denied).collect()),
+        (tags, _) => Err(tags.err().into_iter().flatten().chain(denied).collect()),
     }
 }
 

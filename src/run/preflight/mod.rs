@@ -5,6 +5,7 @@ mod destination;
 mod look;
 mod permission;
 mod repository;
+mod scan;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
