@@ -2,7 +2,9 @@
 //!
 //! The order of a run is in [`run`]; `ARCHITECTURE.md` draws the rooms.
 
+pub mod archive;
 pub mod aws;
+pub mod compress;
 pub mod config;
 pub mod context;
 pub mod dockerfile;

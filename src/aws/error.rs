@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// A role cannot be assumed, or its session is not accepted.
     #[error(transparent)]
-    Role(#[from] RoleError),
+    Role(Box<RoleError>),
     /// A permission is lacking.
     #[error("{principal} may not do {} on `{resource}`{request}", quoted(.actions, "`"))]
     Denied {
@@ -103,6 +103,12 @@ pub enum Error {
         /// Which request it was.
         request: Request,
     },
+}
+
+impl From<RoleError> for Error {
+    fn from(error: RoleError) -> Self {
+        Self::Role(Box::new(error))
+    }
 }
 
 /// AWS's id of a request, which its support asks for.

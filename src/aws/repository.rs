@@ -170,14 +170,15 @@ impl Ecr {
         let call = call.set_image_scanning_configuration(wanted.scan_on_push.map(scanning));
         match call.set_encryption_configuration(encryption).send().await {
             Ok(_) => Ok(Creation::Created),
-            Err(error) => match error.as_service_error() {
-                Some(CreateRepositoryError::RepositoryAlreadyExistsException(_)) => Ok(Creation::Existed),
-                _ => {
-                    let error = Error::of_setting(self.on(action, repository), &error);
-                    // A tagged creation needs both, and the answer does not say in a code which is lacking.
-                    Err(if wanted.tags.is_empty() { error } else { error.with_action(Action::TagResource) })
+            Err(error) => {
+                let refused = error.as_service_error();
+                if refused.is_some_and(CreateRepositoryError::is_repository_already_exists_exception) {
+                    return Ok(Creation::Existed);
                 }
-            },
+                let error = Error::of_setting(self.on(action, repository), &error);
+                // A tagged creation needs both, and the answer does not say in a code which is lacking.
+                Err(if wanted.tags.is_empty() { error } else { error.with_action(Action::TagResource) })
+            }
         }
     }
 

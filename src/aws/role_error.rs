@@ -155,6 +155,10 @@ impl Assumed<'_> {
     }
 }
 
+fn is_token_expired(error: &Error) -> bool {
+    matches!(error, Error::Role(error) if matches!(**error, RoleError::TokenExpired { .. }))
+}
+
 impl Explain for RoleError {
     fn exit_code(&self) -> ExitCode {
         ExitCode::Credentials
@@ -197,7 +201,7 @@ impl Explain for RoleError {
             Self::RegionDisabled { region, .. } => {
                 format!("activate `{region}` under `Security Token Service` in the account settings of IAM")
             }
-            Self::Over { reason, .. } if matches!(**reason, Error::Role(Self::TokenExpired { .. })) => {
+            Self::Over { reason, .. } if is_token_expired(reason) => {
                 "a session lasts an hour and so does the step's OIDC token: use keys where the step takes longer, or split it"
                     .to_owned()
             }

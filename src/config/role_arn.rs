@@ -11,29 +11,29 @@ const EXPECTED: &str = "expected `arn:aws:iam::<account>:role/<name>`";
 
 /// `arn:<partition>:iam::<account>:role/<path and name>` (IAM user guide, "IAM identifiers").
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RoleArn {
-    text: String,
-    partition: String,
-    account: String,
-}
+pub struct RoleArn(String);
 
 impl RoleArn {
     /// `aws`, `aws-cn`, `aws-us-gov`, …
     #[must_use]
     pub fn partition(&self) -> &str {
-        &self.partition
+        self.part(1)
     }
 
     /// The account that the role belongs to, and with it whoever assumes it: 12 digits.
     #[must_use]
     pub fn account(&self) -> &str {
-        &self.account
+        self.part(4)
+    }
+
+    fn part(&self, number: usize) -> &str {
+        self.0.split(':').nth(number).unwrap_or_default()
     }
 }
 
 impl fmt::Display for RoleArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
 }
 
@@ -57,10 +57,7 @@ impl std::str::FromStr for RoleArn {
             return refuse(reason);
         }
         match (*service, resource.split_once('/')) {
-            ("iam", Some(("role", name))) if region.is_empty() && is_name(name) => {
-                let (partition, account) = ((*partition).to_owned(), (*account).to_owned());
-                Ok(Self { text: text.to_owned(), partition, account })
-            }
+            ("iam", Some(("role", name))) if region.is_empty() && is_name(name) => Ok(Self(text.to_owned())),
             ("sts", Some(("assumed-role", rest))) => {
                 let name = rest.split('/').next().unwrap_or(rest);
                 refuse(format!("it names a session; the role is `arn:{partition}:iam::{account}:role/{name}`"))

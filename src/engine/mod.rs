@@ -11,10 +11,12 @@ mod cleanup;
 mod connect;
 mod denial;
 mod error;
+mod export;
 mod facts;
 #[cfg(test)]
 mod fake;
 mod image_id;
+mod inspect;
 mod lines;
 mod login;
 mod push;
@@ -31,6 +33,7 @@ pub use classic::ClassicRequest;
 pub use connect::Engine;
 pub use denial::CacheState;
 pub use error::{BuildError, Error, PushError, StepName};
+pub use export::Export;
 pub use facts::{Facts, Storage};
 #[cfg(test)]
 pub(crate) use fake::plain;

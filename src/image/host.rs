@@ -91,7 +91,9 @@ impl std::str::FromStr for EcrHost {
 
 fn parse(text: &str) -> Result<EcrHost, String> {
     if matches!(text, "public.ecr.aws" | "ecr-public.aws.com") {
-        return Err(format!("this version pushes to private registries only, {EXPECTED}"));
+        return Err(format!(
+            "it is the public gallery, and this version pushes to private registries only, {EXPECTED}"
+        ));
     }
     if text.contains(':') {
         return Err(format!("a registry of ECR is named without a port, {EXPECTED}"));
@@ -210,7 +212,11 @@ mod tests {
     #[test]
     fn the_public_registry_is_refused_as_not_private() {
         for text in ["public.ecr.aws", "ecr-public.aws.com"] {
-            assert!(reason(text).starts_with("this version pushes to private registries only"), "{text}");
+            assert!(
+                reason(text)
+                    .starts_with("it is the public gallery, and this version pushes to private registries only"),
+                "{text}"
+            );
         }
     }
 

@@ -2,12 +2,14 @@
 
 mod digest;
 mod host;
+mod likeness;
 mod partition;
 mod repository;
 mod tag;
 
 pub use digest::{Digest, DigestError, Hasher};
 pub use host::{EcrHost, HostError, check_account};
+pub use likeness::Likeness;
 pub use partition::{RegionError, check_region, partition_of};
 pub use repository::{Name, NameError, Repository, RepositoryName};
 pub use tag::{Tag, TagError};

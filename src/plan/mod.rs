@@ -21,6 +21,6 @@ mod tags;
 pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};
 pub use cache::cache_tags;
 pub use limits::context_beyond_a_layer;
-pub use scan::{NoResult, Stopped, Verdict, Watched, conclude, judge};
+pub use scan::{Late, NoResult, Stopped, Verdict, Watched, conclude, judge};
 pub use table::{summary, table};
 pub use tags::{Course, Forbidden, Gap, NotTheSame, PlannedTag, Standing, course, strangers};

@@ -52,9 +52,22 @@ pub enum NoResult {
         after: Duration,
         /// What was known last.
         last: String,
-        /// Whether a scan was there at all.
-        was_scanned: bool,
+        /// What it was waiting for.
+        late: Late,
     },
+}
+
+/// What a wait that was too short was waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// A scan that runs, or an API that has faults.
+    End,
+    /// A scan that nobody may start before tomorrow.
+    Tomorrow,
+    /// A scan that the registry starts by itself.
+    Registry,
+    /// A scan that the key may not start.
+    Permission,
 }
 
 fn quoted(description: &str) -> String {
@@ -193,11 +206,17 @@ impl NoResult {
             Self::Ended { status: ScanStatus::ImageSizeExceeded, .. } => "make the image smaller".to_owned(),
             Self::Ended { .. } => "run the step again; if it stays, see the image's scan in the ECR console".to_owned(),
             Self::Refused(error) => error.hint().unwrap_or_else(|| "run the step again".to_owned()),
-            Self::TimedOut { was_scanned: true, .. } => "raise `SCAN_TIMEOUT`, or run the step again".to_owned(),
-            Self::TimedOut { was_scanned: false, .. } => {
-                "turn on scan on push for the repository in the registry's scanning configuration, or let the key do `ecr:StartImageScan`"
-                    .to_owned()
+            Self::TimedOut { late, .. } => match late {
+                Late::End => "raise `SCAN_TIMEOUT`, or run the step again",
+                Late::Tomorrow => "run the step again tomorrow, or see in the ECR console why the last scan has no result",
+                Late::Registry => {
+                    "add the repository to a filter of the registry's scanning configuration, or raise `SCAN_TIMEOUT`"
+                }
+                Late::Permission => {
+                    "let the key do `ecr:StartImageScan`, or turn on scan on push in the registry's scanning configuration"
+                }
             }
+            .to_owned(),
         }
     }
 

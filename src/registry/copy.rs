@@ -4,7 +4,7 @@ use futures_util::future::{FutureExt as _, LocalBoxFuture, join_all};
 
 use super::manifest::{Content, Descriptor, Manifest};
 use super::spread::spread;
-use super::{Error, Registry};
+use super::{Error, NotTaken, Registry};
 
 /// Copies what a manifest names and the manifest itself, by its digest; no tag moves. Of an index, all that it names. What a
 /// registry has is not sent. How it went for each of them, in their order.
@@ -86,7 +86,7 @@ impl Copying<'_> {
             let ends = match read.await {
                 Ok(((), ends)) => ends,
                 Err(error) if wait.is_some() && may_pass(&error) => {
-                    lacking.iter().map(|_| Err(error.clone())).collect()
+                    lacking.iter().map(|_| Err(NotTaken { error: Box::new(error.clone()), again: true })).collect()
                 }
                 Err(error) => return Err(error),
             };
@@ -94,8 +94,8 @@ impl Copying<'_> {
             for (at, end) in lacking.into_iter().zip(ends) {
                 match end {
                     Ok(()) => {}
-                    Err(error) if wait.is_some() && may_pass(&error) => again.push(at),
-                    Err(error) => self.ends[at] = Err(error),
+                    Err(NotTaken { again: true, .. }) if wait.is_some() => again.push(at),
+                    Err(NotTaken { error, .. }) => self.ends[at] = Err(*error),
                 }
             }
             lacking = again;

@@ -9,7 +9,7 @@ use super::error::{Action, Error};
 use super::manifest::{ACCEPT, MAX_BYTES, Manifest};
 use super::reference::Reference;
 use crate::aws::Token;
-use crate::image::Digest;
+use crate::image::{Digest, Likeness};
 
 /// What a `PUT` of a manifest came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,16 @@ impl Registry {
             Err(refusal)
         })
         .await
+    }
+
+    /// What counts of the image that a manifest is about; `None` for an index, which is about several.
+    ///
+    /// # Errors
+    /// The configuration cannot be read.
+    pub async fn likeness(&self, manifest: &Manifest) -> Result<Option<Likeness>, Error> {
+        let Some(config) = &manifest.config else { return Ok(None) };
+        let read = Likeness::read(&self.document(config).await?);
+        read.map(Some).map_err(|reason| Error::NotUnderstood { what: format!("blob {config}"), reason })
     }
 
     async fn names(&self, reference: &Reference, manifest: &Manifest) -> Result<bool, Error> {

@@ -26,3 +26,4 @@ pub use manifests::Put;
 pub use pacer::Pacer;
 pub use reference::Reference;
 pub use spread::{Spread, spread};
+pub use upload::NotTaken;

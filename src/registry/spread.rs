@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::upload::Piece;
-use super::{Error, Registry};
+use super::Registry;
+use super::upload::{NotTaken, Piece};
 use crate::image::Digest;
 
 /// How many pieces may wait for each registry.
@@ -61,7 +61,7 @@ impl Spread {
 pub async fn spread<T, E>(
     registries: &[&Registry],
     source: impl AsyncFnOnce(&mut Spread) -> Result<T, E>,
-) -> Result<(T, Vec<Result<(), Error>>), E> {
+) -> Result<(T, Vec<Result<(), NotTaken>>), E> {
     let begun = join_all(registries.iter().map(|registry| registry.begin())).await;
     let (sinks, uploads): (Vec<_>, Vec<_>) = begun
         .into_iter()
@@ -69,7 +69,7 @@ pub async fn spread<T, E>(
         .map(|(begun, registry)| {
             let (sender, receiver) = mpsc::channel(WAITING);
             let sink = if begun.is_ok() { Sink::Open(sender) } else { Sink::Closed };
-            (sink, async move { registry.receive(begun?, receiver).await })
+            (sink, async move { registry.receive(begun.map_err(NotTaken::for_good)?, receiver).await })
         })
         .unzip();
     let feeding = async {
@@ -81,7 +81,7 @@ pub async fn spread<T, E>(
     let ((fed, stalled), ends) = tokio::join!(feeding, join_all(uploads));
     let fed = fed?;
     let told = ends.into_iter().zip(stalled).zip(registries).map(|((end, stalled), registry)| match end {
-        Err(_) if stalled => Err(registry.lost("it takes no more bytes")),
+        Err(_) if stalled => Err(NotTaken { error: Box::new(registry.lost("it takes no more bytes")), again: true }),
         end => end,
     });
     Ok((fed, told.collect()))

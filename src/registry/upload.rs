@@ -33,6 +33,15 @@ const BYTES: &str = "application/octet-stream";
 #[derive(Clone)]
 pub(super) struct Place(Url);
 
+/// Why a registry does not have a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotTaken {
+    /// What it refused.
+    pub error: Box<Error>,
+    /// Whether an upload made anew may do. What was tried again and again already is no such case.
+    pub again: bool,
+}
+
 /// A part of a blob on its way.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -40,6 +49,12 @@ pub(super) enum Piece {
     Bytes(Bytes),
     /// The end, and the digest of all. What merely stops is not whole.
     End(Digest),
+}
+
+impl NotTaken {
+    pub(super) fn for_good(error: Error) -> Self {
+        Self { error: Box::new(error), again: false }
+    }
 }
 
 impl Registry {
@@ -61,16 +76,20 @@ impl Registry {
     }
 
     /// Sends what comes, and ends the upload when its end comes.
-    pub(super) async fn receive(&self, place: Place, pieces: mpsc::Receiver<Piece>) -> Result<(), Error> {
-        let token = self.token().await?;
+    pub(super) async fn receive(&self, place: Place, pieces: mpsc::Receiver<Piece>) -> Result<(), NotTaken> {
+        let token = self.token().await.map_err(NotTaken::for_good)?;
         let sent = self.stream(place, pieces, &token).await;
         if let Err(Error::Unauthorized { .. }) = sent {
             // These bytes are gone, but what is sent after them goes with another token.
-            self.renew(&token).await?;
+            self.renew(&token).await.map_err(NotTaken::for_good)?;
         }
-        let (place, digest) = sent?;
+        let (place, digest) =
+            sent.map_err(|error| NotTaken { again: error.is_mended_by_a_new_upload(), error: Box::new(error) })?;
         let ended = self.patiently(async |token| self.try_finish(place.clone(), &digest, Bytes::new(), token).await);
-        ended.await
+        ended.await.map_err(|error| {
+            let again = error.is_mended_by_a_new_upload() && !error.is_temporary();
+            NotTaken { error: Box::new(error), again }
+        })
     }
 
     async fn stream(

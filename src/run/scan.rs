@@ -12,8 +12,8 @@ use crate::aws::{Ecr, Findings, Scan, ScanReport, Started};
 use crate::config::duration::written;
 use crate::config::{Config, ScanGate, Severity};
 use crate::error::Failure;
-use crate::image::Repository;
-use crate::plan::{NoResult, Verdict, Watched, conclude, judge, summary, table};
+use crate::image::{Digest, Repository};
+use crate::plan::{Late, NoResult, Verdict, Watched, conclude, judge, summary, table};
 use crate::progress::{Event, Log};
 use crate::registry::{Manifest, PlatformImage};
 
@@ -22,6 +22,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often an unchanged state is told again.
 const TELL: Duration = Duration::from_secs(30);
+const STARTED: &str = "a scan was started";
 /// What a look may take even when the time is nearly up: so one always comes to its end.
 const LOOK: Duration = Duration::from_secs(10);
 /// Basic scanning scans an image once in this time (ECR user guide, "Basic scanning"), so that a result which is older can be
@@ -41,8 +42,10 @@ pub(super) async fn gated(
     let done = job.await.map_err(|failure| vec![failure])?;
     if let (Some(gate), Done::Pushed(pushed)) = (&config.scan, &done) {
         let all = ready.destinations.all.iter();
+        let is_one_of_several = ready.destinations.all.len() > 1;
         let gates = all.map(|Destination { repository, tokens, .. }| {
-            self::gate(gate, tokens.ecr(), repository, &pushed.manifest, log)
+            let place = if is_one_of_several { repository.to_string() } else { String::new() };
+            self::gate(gate, tokens.ecr(), repository, &pushed.manifest, place, log)
         });
         let all_pass = async {
             let failures: Vec<Failure> = join_all(gates).await.into_iter().filter_map(Result::err).collect();
@@ -62,21 +65,21 @@ async fn gate(
     ecr: &Ecr,
     repository: &Repository,
     pushed: &Manifest,
+    place: String,
     log: &Log,
 ) -> Result<(), Failure> {
     let until = Instant::now() + gate.timeout;
     let images = pushed.images();
-    let waits = images.into_iter().map(|image| {
-        let name = image
-            .platform
-            .as_ref()
-            .map_or_else(|| image.digest.to_string(), |platform| format!("{platform} {}", image.digest));
-        Watch { gate, ecr, repository, image, name, log, until, told: None, asked: Asked::Not }
+    let waits = images.into_iter().map(|PlatformImage { digest, platform }| {
+        let platform = platform.unwrap_or_default();
+        let label = joined([&place, &platform]);
+        let name = joined([&platform, digest.as_str()]);
+        Watch { gate, ecr, repository, digest, label, name, log, until, told: None, asked: Asked::Not }
     });
     let mut watched: Vec<Watched> = join_all(waits.map(Watch::end)).await;
     for Watched { name, result } in &watched {
         if let Ok(findings) = result {
-            tell(name, findings, gate.fail_on, log).await;
+            tell(&joined([&place, name]), findings, gate.fail_on, log).await;
         }
     }
     if watched.is_empty() {
@@ -85,6 +88,11 @@ async fn gate(
     let warnings = conclude(&repository.at(&pushed.digest), gate, &watched)?;
     warn(log, warnings).await;
     Ok(())
+}
+
+/// The parts that there are, with spaces between them.
+fn joined<const N: usize>(parts: [&str; N]) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The table of what matters to the gate, and how many findings there are of each severity.
@@ -100,7 +108,10 @@ struct Watch<'a> {
     gate: &'a ScanGate,
     ecr: &'a Ecr,
     repository: &'a Repository,
-    image: PlatformImage,
+    digest: Digest,
+    /// What tells it apart in the log while it is waited for; nothing when it is the only one.
+    label: String,
+    /// What it is called afterwards.
     name: String,
     log: &'a Log,
     until: Instant,
@@ -110,12 +121,12 @@ struct Watch<'a> {
 }
 
 /// What became of the wish to start a scan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Asked {
     /// Nothing has asked yet, or the answer said nothing.
     Not,
-    /// It cannot be started by us.
-    InVain,
+    /// It cannot be started by us, for these reasons.
+    InVain(String, Late),
     /// It runs; what was complete at this time, if anything, is the result of one before.
     Started(Option<SystemTime>),
 }
@@ -128,18 +139,27 @@ impl Watch<'_> {
 
     async fn result(&mut self) -> Result<Findings, NoResult> {
         let mut pause = FIRST_PAUSE;
-        let mut was_scanned = false;
         loop {
+            let mut late = Late::End;
             let last = match self.look().await {
                 Ok((scan, verdict)) => {
-                    was_scanned |= matches!(scan, Scan::Known(_));
                     match (scan, verdict) {
                         (_, Verdict::Missing(reason)) => return Err(reason),
                         (Scan::Known(report), Verdict::Pass | Verdict::Fail) => match self.superseded(&report).await {
                             None => return Ok(report.findings),
                             Some(words) => words,
                         },
-                        (Scan::Absent, Verdict::Wait(words)) => self.ask_for(None).await?.unwrap_or(words),
+                        (Scan::Absent, Verdict::Wait(words)) => {
+                            self.ask_for(None).await?;
+                            match &self.asked {
+                                Asked::Not => words,
+                                Asked::Started(_) => STARTED.to_owned(),
+                                Asked::InVain(why, cause) => {
+                                    late = *cause;
+                                    format!("{words}, and {why}")
+                                }
+                            }
+                        }
                         (_, Verdict::Wait(words)) => words,
                         // Without a scan there is nothing to pass or to fail.
                         (Scan::NoImage | Scan::Absent, Verdict::Pass | Verdict::Fail) => String::new(),
@@ -149,7 +169,7 @@ impl Watch<'_> {
             };
             let now = Instant::now();
             if now >= self.until {
-                return Err(NoResult::TimedOut { after: self.gate.timeout, last, was_scanned });
+                return Err(NoResult::TimedOut { after: self.gate.timeout, last, late });
             }
             self.tell(&last, now).await;
             sleep(pause.min(self.until - now)).await;
@@ -160,7 +180,7 @@ impl Watch<'_> {
     /// One look. An error that may pass is words.
     async fn look(&self) -> Result<(Scan, Verdict), String> {
         let room = self.until.saturating_duration_since(Instant::now()).max(LOOK);
-        let looked = timeout(room, self.ecr.scan(self.repository, &self.image.digest, self.gate.fail_on)).await;
+        let looked = timeout(room, self.ecr.scan(self.repository, &self.digest, self.gate.fail_on)).await;
         match looked {
             Ok(Ok(scan)) => {
                 let verdict = judge(&scan, self.gate.fail_on);
@@ -172,32 +192,24 @@ impl Watch<'_> {
         }
     }
 
-    /// Asks for a scan once it is known that there is none; words when something is new.
-    async fn ask_for(&mut self, before: Option<SystemTime>) -> Result<Option<String>, NoResult> {
+    /// Asks for a scan, until something is known of the answer.
+    async fn ask_for(&mut self, before: Option<SystemTime>) -> Result<(), NoResult> {
         if self.asked != Asked::Not {
-            return Ok(None);
+            return Ok(());
         }
-        let asked = timeout(LOOK, self.ecr.start_scan(self.repository, &self.image.digest)).await;
-        let words = match asked {
-            Ok(Ok(Started::Started)) => {
-                self.asked = Asked::Started(before);
-                return Ok(Some("a scan was started".to_owned()));
-            }
+        let in_vain = |why: &str, late| Asked::InVain(why.to_owned(), late);
+        self.asked = match timeout(LOOK, self.ecr.start_scan(self.repository, &self.digest)).await {
+            Ok(Ok(Started::Started)) => Asked::Started(before),
             Ok(Ok(Started::Unsupported)) => return Err(NoResult::Unsupported),
             Ok(Ok(Started::Archived)) => return Err(NoResult::Archived),
-            Ok(Ok(Started::NoImage)) | Err(_) => return Ok(None),
-            Ok(Err(error)) if error.is_temporary() => return Ok(None),
-            Ok(Ok(Started::Limit)) => {
-                "ECR starts no further scan today: an image is scanned once in 24 hours".to_owned()
-            }
-            Ok(Ok(Started::NotOnDemand)) => "the registry starts its scans itself".to_owned(),
-            Ok(Err(error)) => {
-                tracing::debug!("{}: {error}", self.name);
-                if error.is_denied() { "the key may not start a scan".to_owned() } else { error.to_string() }
-            }
+            Ok(Ok(Started::NoImage)) | Err(_) => Asked::Not,
+            Ok(Ok(Started::Limit)) => in_vain("ECR starts none before 24 hours are over", Late::Tomorrow),
+            Ok(Ok(Started::NotOnDemand)) => in_vain("the registry starts its scans by itself", Late::Registry),
+            Ok(Err(error)) if error.is_temporary() => Asked::Not,
+            Ok(Err(error)) if error.is_denied() => in_vain("the key may not start one", Late::Permission),
+            Ok(Err(error)) => in_vain(&error.to_string(), Late::End),
         };
-        self.asked = Asked::InVain;
-        Ok(Some(words))
+        Ok(())
     }
 
     /// Words when the result is not to be used, since there will be a newer one.
@@ -211,16 +223,17 @@ impl Watch<'_> {
             return None;
         }
         // Whoever cannot start another scan takes the result that there is.
-        let words = self.ask_for(Some(at)).await.ok().flatten();
-        matches!(self.asked, Asked::Started(_)).then_some(words).flatten()
+        let asked = self.ask_for(Some(at)).await;
+        (asked.is_ok() && matches!(self.asked, Asked::Started(_))).then(|| STARTED.to_owned())
     }
 
     /// Tells what is new, and from time to time that nothing is.
     async fn tell(&mut self, words: &str, now: Instant) {
         let is_due = self.told.as_ref().is_none_or(|(told, at)| told != words || now - *at >= TELL);
         if is_due {
-            let left = written(self.until - now);
-            self.log.send(Event::Note(format!("{}: {words}, waiting for up to {left}", self.name))).await;
+            let left = written(Duration::from_secs((self.until - now).as_secs() + 1));
+            let label = if self.label.is_empty() { String::new() } else { format!("{}: ", self.label) };
+            self.log.send(Event::Note(format!("{label}{words}; waiting for up to {left}"))).await;
             self.told = Some((words.to_owned(), now));
         }
     }

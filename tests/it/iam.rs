@@ -1,8 +1,6 @@
 //! The policies of `docs/iam.md`, given to a key in the lab: each is enough, and each of its actions is needed.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -14,18 +12,22 @@ use crate::pipe::{Pipe, Run, project};
 enum Without {
     /// Ends before the build, and names the action.
     Refuses,
+    /// The same, and names the other one that the same call needs.
+    RefusesBoth(&'static str),
+    /// The same with exit code 4 and these words, since AWS does not say it as any other denial.
+    Refuses4(&'static str),
     /// Goes on with a warning that names it.
     Warns,
 }
-use Without::{Refuses, Warns};
+use Without::{Refuses, Refuses4, RefusesBoth, Warns};
 
 /// A feature: a heading of `docs/iam.md`, whose policy is the first block below it.
 struct Feature {
     heading: &'static str,
     /// The other headings whose policies a run of it has.
     beside: &'static [&'static str],
-    /// Makes the run need it.
-    run: fn(Pipe) -> Pipe,
+    /// A run that needs it.
+    step: fn() -> Pipe,
     /// Its actions, and what a run does without each.
     actions: &'static [(&'static str, Without)],
 }
@@ -34,7 +36,7 @@ const FEATURES: &[Feature] = &[
     Feature {
         heading: "Push",
         beside: &["Tag policy", "Cache"],
-        run: |pipe| pipe,
+        step: plain,
         actions: &[
             ("ecr:GetAuthorizationToken", Refuses),
             ("ecr:BatchCheckLayerAvailability", Refuses),
@@ -48,16 +50,98 @@ const FEATURES: &[Feature] = &[
     Feature {
         heading: "Tag policy",
         beside: &["Push", "Cache"],
-        run: |pipe| pipe,
+        step: plain,
         actions: &[("ecr:DescribeRepositories", Warns)],
     },
     Feature {
         heading: "Cache",
         beside: &["Push", "Tag policy"],
-        run: with_an_earlier_image,
+        step: with_an_earlier_image,
         actions: &[("ecr:GetDownloadUrlForLayer", Warns)],
     },
+    Feature {
+        heading: "Creation",
+        beside: &["Push", "Tag policy", "Cache"],
+        step: || wanting(Pipe::without_repository(usual())).var("CREATE_REPOSITORY", "true"),
+        actions: &[
+            ("ecr:CreateRepository", RefusesBoth("ecr:TagResource")),
+            ("ecr:TagResource", RefusesBoth("ecr:CreateRepository")),
+            ("ecr:PutLifecyclePolicy", Refuses),
+            ("ecr:SetRepositoryPolicy", Refuses),
+        ],
+    },
+    Feature {
+        heading: "Creation with a KMS key",
+        beside: &["Push", "Tag policy", "Cache", "Creation"],
+        step: || own_layer(Pipe::without_repository(usual())).var("CREATE_REPOSITORY", "true").var("KMS_KEY", KEY),
+        actions: &[
+            ("kms:CreateGrant", Refuses4("AWS does not accept `KMS_KEY`")),
+            ("kms:DescribeKey", Refuses4("AWS does not accept `KMS_KEY`")),
+        ],
+    },
+    Feature {
+        heading: "Creation templates",
+        beside: &["Push", "Tag policy", "Cache"],
+        step: covered_by_a_template,
+        actions: &[("ecr:DescribeRepositoryCreationTemplates", Refuses4("whether a creation template"))],
+    },
+    Feature {
+        heading: "Reconciliation",
+        beside: &["Push", "Tag policy", "Cache"],
+        step: || wanting(Pipe::new(usual())).var("RECONCILE_REPOSITORY", "true"),
+        actions: &[
+            ("ecr:GetLifecyclePolicy", Warns),
+            ("ecr:GetRepositoryPolicy", Warns),
+            ("ecr:ListTagsForResource", Warns),
+            ("ecr:PutImageScanningConfiguration", Refuses),
+            ("ecr:PutImageTagMutability", Refuses),
+            ("ecr:PutLifecyclePolicy", Refuses),
+            ("ecr:SetRepositoryPolicy", Refuses),
+            ("ecr:TagResource", Refuses),
+        ],
+    },
 ];
+
+/// The key of the page.
+const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+/// A layer that no other test has.
+fn own_layer(pipe: Pipe) -> Pipe {
+    let layer = format!("FROM busybox:1.36\nRUN echo {} > /layer\n", pipe.repository);
+    pipe.dockerfile(&layer)
+}
+
+fn plain() -> Pipe {
+    own_layer(Pipe::new(usual()))
+}
+
+/// Wants every setting that can be changed.
+fn wanting(pipe: Pipe) -> Pipe {
+    own_layer(pipe)
+        .var("TAG_MUTABILITY", "immutable")
+        .var("SCAN_ON_PUSH", "true")
+        .var(
+            "LIFECYCLE_POLICY",
+            r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed",
+            "countUnit": "days", "countNumber": 14}, "action": {"type": "expire"}}]}"#,
+        )
+        .var(
+            "REPOSITORY_POLICY",
+            r#"{"Version": "2012-10-17", "Statement": [{"Sid": "pull", "Effect": "Allow",
+            "Principal": {"AWS": "123456789012"}, "Action": "ecr:BatchGetImage"}]}"#,
+        )
+        .var("REPOSITORY_TAGS", "team=shop")
+}
+
+/// A missing repository that the push creates.
+fn covered_by_a_template() -> Pipe {
+    let mut pipe = Pipe::without_repository(usual());
+    pipe.repository = pipe.repository.replace("team/", "by-template/");
+    let uri = pipe.uri();
+    let template = json!({"prefix": "by-template", "appliedFor": ["CREATE_ON_PUSH"]});
+    pipe.lab.ecr("us-east-1", "CreateRepositoryCreationTemplate", &template);
+    own_layer(pipe).var("IMAGE", &uri)
+}
 
 /// The same name in a second region.
 fn in_two_regions(pipe: Pipe) -> Pipe {
@@ -67,7 +151,8 @@ fn in_two_regions(pipe: Pipe) -> Pipe {
 }
 
 /// An image of another key that the engine does not have, as in a new step.
-fn with_an_earlier_image(pipe: Pipe) -> Pipe {
+fn with_an_earlier_image() -> Pipe {
+    let pipe = plain();
     let earlier = pipe.key.clone();
     let pipe = pipe.var("AWS_KEY", "AKIAEARLIERIMAGE0000");
     pipe.run().exits(0);
@@ -108,18 +193,13 @@ fn actions(statement: &Value) -> Vec<&str> {
 /// Gives a key a policy.
 fn give(lab: &Lab, key: &str, statements: &[Value]) {
     let document = json!({"Version": "2012-10-17", "Statement": statements});
-    let program = project("tests/lab/lab");
-    let pid = lab.facts.pid.to_string();
-    let mut command = Command::new(program).args(["iam", &pid, key, "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    command.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
-    assert!(command.wait().unwrap().success(), "{document}");
+    let answer = lab.ask(&json!({"op": "iam", "key": key, "policy": document}));
+    assert!(answer.is_empty(), "{document}: {answer:?}");
 }
 
 /// A run of a feature with its policy, less an action.
 fn run_without(feature: &Feature, action: Option<&str>) -> (Pipe, Run) {
-    let pipe = Pipe::new(usual());
-    let layer = format!("FROM busybox:1.36\nRUN echo {} > /layer\n", pipe.repository);
-    let pipe = (feature.run)(pipe.dockerfile(&layer));
+    let pipe = (feature.step)();
     let headings = [&[feature.heading], feature.beside].concat();
     let mut given = statements(&headings, &pipe);
     for statement in &mut given {
@@ -157,23 +237,30 @@ fn is_enough(heading: &str) {
 fn needs(heading: &str, action: &str, without: Without) {
     let (_, run) = run_without(of(heading), Some(action));
     match without {
-        Refuses => {
-            let run = run.exits(3).does_not_say("\nBuild\n").reports_nothing();
-            let (_, failures) = run.log.split_once("\n✖ ").expect("a failure");
-            assert!(!failures.contains("\n✖ "), "one failure: {failures}");
-            named(failures, action);
-            assert!(failures.contains(&format!("\"Action\": \"{action}\"")), "a statement to paste: {failures}");
+        Refuses => refused(run, &[action]),
+        RefusesBoth(other) => refused(run, &[action, other]),
+        Refuses4(words) => {
+            run.exits(4).says(words).says(action).does_not_say("\nBuild\n").reports_nothing();
         }
         Warns => {
             let run = run.exits(0);
             let (_, warning) = run.log.split_once("warning: ").expect("a warning");
-            named(warning, action);
+            named(warning, &[action]);
         }
     }
 }
 
-/// The text names this action and no other. An ARN has a region where an action has its name.
-fn named(text: &str, action: &str) {
+/// One failure before the build that names what is lacking, with the statement to paste.
+fn refused(run: Run, actions: &[&str]) {
+    let run = run.exits(3).does_not_say("\nBuild\n").reports_nothing();
+    let (_, failures) = run.log.split_once("\n✖ ").expect("a failure");
+    assert!(!failures.contains("\n✖ "), "one failure: {failures}");
+    named(failures, actions);
+    assert!(failures.contains("\"Action\": ") && failures.contains("  hint: "), "a statement to paste: {failures}");
+}
+
+/// The text names these actions and no other. An ARN has a region where an action has its name.
+fn named(text: &str, actions: &[&str]) {
     let words = text.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != ':');
     let all: BTreeSet<&str> = words
         .filter(|word| {
@@ -181,7 +268,7 @@ fn named(text: &str, action: &str) {
             ["ecr", "kms", "sts"].contains(&service) && name.starts_with(|first: char| first.is_ascii_uppercase())
         })
         .collect();
-    assert_eq!(all, BTreeSet::from([action]), "{text}");
+    assert_eq!(all, actions.iter().copied().collect(), "{text}");
 }
 
 fn each_is_needed(heading: &str) {
@@ -218,6 +305,30 @@ fn each_action_of_a_push_is_needed() {
 }
 
 #[test]
+fn the_creation_needs_its_actions() {
+    is_enough("Creation");
+    each_is_needed("Creation");
+}
+
+#[test]
+fn the_creation_with_a_kms_key_needs_its_actions() {
+    is_enough("Creation with a KMS key");
+    each_is_needed("Creation with a KMS key");
+}
+
+#[test]
+fn a_creation_template_needs_its_action() {
+    is_enough("Creation templates");
+    each_is_needed("Creation templates");
+}
+
+#[test]
+fn the_reconciliation_needs_its_actions() {
+    is_enough("Reconciliation");
+    each_is_needed("Reconciliation");
+}
+
+#[test]
 fn the_tag_policy_needs_its_action() {
     is_enough("Tag policy");
     each_is_needed("Tag policy");
@@ -231,9 +342,7 @@ fn the_cache_needs_its_action() {
 
 /// A step for two regions with the page's policy for that.
 fn two_regions() -> (Pipe, Vec<Value>) {
-    let pipe = Pipe::new(usual());
-    let layer = format!("FROM busybox:1.36\nRUN echo {} > /layer\n", pipe.repository);
-    let pipe = in_two_regions(pipe.dockerfile(&layer));
+    let pipe = in_two_regions(plain());
     let given = statements(&["Several repositories"], &pipe);
     (pipe, given)
 }

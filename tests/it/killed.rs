@@ -5,18 +5,21 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::json;
 
 use crate::lab::usual;
-use crate::pipe::{Pipe, Run, until};
+use crate::pipe::{Pipe, until};
 
 const KILLS: usize = 20;
-/// Pipes that run at a time: they share two cores, and so does the run by which the span is measured.
+/// Pipes that run at a time: they share two cores, and so do the runs by which the span is measured.
 const AT_A_TIME: usize = 4;
 /// The moments are the same in each run of the tests.
 const SEED: u64 = 0x5eed;
 const GROUPS: [&str; 3] = ["Checks", "Build", "Push"];
 const TAGS: [&str; 2] = ["1.0", "latest"];
+const LIFECYCLE: &str = r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged",
+    "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14}, "action": {"type": "expire"}}]}"#;
+const REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
 
 /// splitmix64, for moments that are spread and repeat.
 fn random(number: u64) -> u64 {
@@ -27,89 +30,134 @@ fn random(number: u64) -> u64 {
 }
 
 /// Bytes that no registry has and that do not compress, so that the push takes its time.
-fn content(seed: u64) -> Vec<u8> {
-    (0..1u64 << 18).flat_map(|at| random(seed << 32 | at).to_le_bytes()).collect()
+fn content(pipe: &Pipe) -> Vec<u8> {
+    let seed = pipe.repository.bytes().fold(0, |seed: u64, byte| random(seed) ^ u64::from(byte));
+    (0..1u64 << 18).flat_map(|at| random(seed ^ at).to_le_bytes()).collect()
 }
 
-/// A step with two tags and an image of its own.
-fn step(number: usize) -> Pipe {
-    let seed = u64::try_from(number).unwrap();
-    Pipe::new(usual())
-        .dockerfile("FROM busybox:1.36\nCOPY blob /blob\nRUN echo built > /built\n")
-        .file("blob", content(seed))
-        .var("TAG", &TAGS.join(" "))
+/// What is run and killed: a step with an image of its own and the repositories that it pushes to.
+struct Step {
+    pipe: Pipe,
+    regions: &'static [&'static str],
+    /// Whether the run creates the repositories.
+    creates: bool,
 }
 
-/// The repository's tags with their digests; a tag is there once at the most.
-fn tags(pipe: &Pipe) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for line in pipe.lab.control("images", &[&pipe.repository]).lines() {
-        let image: Value = serde_json::from_str(line).unwrap();
-        for tag in image["imageTags"].as_array().unwrap() {
-            let digest = image["imageDigest"].as_str().unwrap().to_owned();
-            assert_eq!(found.insert(tag.as_str().unwrap().to_owned(), digest), None, "{tag} is there twice");
+impl Step {
+    fn new(pipe: Pipe, regions: &'static [&'static str]) -> Self {
+        let blob = content(&pipe);
+        let images = regions.iter().map(|region| format!("{}/{}", pipe.lab.host(region), pipe.repository));
+        let images = images.collect::<Vec<_>>().join(" ");
+        let pipe = pipe
+            .dockerfile("FROM busybox:1.36\nCOPY blob /blob\nRUN echo built > /built\n")
+            .file("blob", blob)
+            .var("TAG", &TAGS.join(" "))
+            .var("IMAGE", &images);
+        Self { pipe, regions, creates: false }
+    }
+
+    /// The digests of all tags by region and tag; a tag is there once at the most.
+    fn tags(&self) -> BTreeMap<(&'static str, String), String> {
+        let mut found = BTreeMap::new();
+        let lab = self.pipe.lab;
+        for region in self.regions {
+            let repositories = &lab.ecr(region, "DescribeRepositories", &json!({}))["repositories"];
+            let mut names = repositories.as_array().unwrap().iter().map(|each| &each["repositoryName"]);
+            if !names.any(|name| *name == self.pipe.repository) {
+                continue;
+            }
+            let images = lab.ecr(region, "DescribeImages", &json!({"repositoryName": self.pipe.repository}));
+            for image in images["imageDetails"].as_array().unwrap() {
+                let digest = image["imageDigest"].as_str().unwrap();
+                for tag in image["imageTags"].as_array().unwrap() {
+                    let tag = tag.as_str().unwrap().to_owned();
+                    let other = found.insert((*region, tag), digest.to_owned());
+                    assert_eq!(other, None, "a tag of {digest} is there twice");
+                }
+            }
+        }
+        found
+    }
+
+    /// Starts the run, kills it at the moment, and looks at what it left; the group of the log in which it was, if it still ran.
+    fn kill(&self, moment: Duration) -> Option<&'static str> {
+        let began = Instant::now();
+        let mut child = self.pipe.start();
+        until("the moment has come", || began.elapsed() >= moment);
+        let still_ran = child.try_wait().unwrap().is_none();
+        child.kill().unwrap();
+        let run = self.pipe.finish(child, began);
+        let left = self.tags();
+        if run.image_env.is_some() {
+            assert_eq!(left.len(), TAGS.len() * self.regions.len(), "an output is written when all is done: {left:?}");
+        }
+        let mut digests: Vec<&String> = left.values().collect();
+        digests.dedup();
+        assert!(digests.len() <= 1, "the tags that are there name one image: {left:?}");
+        let group = GROUPS.into_iter().rev().find(|group| run.log.contains(&format!("\n{group}\n")));
+        group.filter(|_| still_ran)
+    }
+
+    /// The same run, while the engine may still do what the killed one had asked of it.
+    fn ends_right(&self) {
+        let run = self.pipe.run().exits(0);
+        let lines: Vec<&str> = run.stdout.lines().collect();
+        let mut expected = BTreeMap::new();
+        for (region, line) in self.regions.iter().zip(&lines) {
+            let (uri, digest) = line.split_once('@').expect("a digest");
+            assert_eq!(uri, format!("{}/{}", self.pipe.lab.host(region), self.pipe.repository));
+            expected.extend(TAGS.map(|tag| ((*region, tag.to_owned()), digest.to_owned())));
+        }
+        assert_eq!(lines.len(), self.regions.len(), "a line for each repository");
+        assert_eq!(self.tags(), expected, "these tags and no other, on the image that was reported");
+        assert!(expected.values().all(|digest| run.image_env.as_ref().unwrap().contains(digest)), "one digest");
+        if self.creates {
+            self.is_as_wanted();
+        }
+        let entries = std::fs::read_dir(self.pipe.path(".ecr-pipe")).unwrap();
+        let mut files: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        files.sort();
+        assert_eq!(files, [".gitignore", "image.env", "result.json"], "nothing is left beside the outputs");
+    }
+}
+
+impl Step {
+    /// A repository whose creation was cut short is finished.
+    fn is_as_wanted(&self) {
+        let name = &self.pipe.repository;
+        for region in self.regions {
+            let found = self.pipe.lab.ecr(region, "DescribeRepositories", &json!({"repositoryNames": [name]}));
+            assert_eq!(found["repositories"][0]["imageTagMutability"], "IMMUTABLE", "{region}");
+            let policy = self.pipe.lab.ecr(region, "GetLifecyclePolicy", &json!({"repositoryName": name}));
+            assert_eq!(policy["lifecyclePolicyText"], LIFECYCLE, "{region}");
         }
     }
-    found
 }
 
-/// Starts the run, kills it at the moment, and looks at what it left; the group of the log in which it was, if it still ran.
-fn kill(pipe: &Pipe, moment: Duration) -> Option<&'static str> {
-    let began = Instant::now();
-    let mut child = pipe.start();
-    until("the moment has come", || began.elapsed() >= moment);
-    let still_ran = child.try_wait().unwrap().is_none();
-    child.kill().unwrap();
-    let run = pipe.finish(child, began);
-    let left = tags(pipe);
-    if run.image_env.is_some() {
-        assert_eq!(left.len(), TAGS.len(), "an output is written when all is done: {left:?}");
-    }
-    let mut digests: Vec<&String> = left.values().collect();
-    digests.dedup();
-    assert!(digests.len() <= 1, "the tags that are there name one image: {left:?}");
-    let group = GROUPS.into_iter().rev().find(|group| run.log.contains(&format!("\n{group}\n")));
-    group.filter(|_| still_ran)
-}
-
-/// The same run, while the engine may still do what the killed one had asked of it.
-fn ends_right(pipe: &Pipe) {
-    let run: Run = pipe.run().exits(0);
-    let digest = run.stdout.trim().strip_prefix(&format!("{}@", pipe.uri())).expect("the digest").to_owned();
-    let expected: BTreeMap<String, String> = TAGS.iter().map(|tag| ((*tag).to_owned(), digest.clone())).collect();
-    assert_eq!(tags(pipe), expected, "both tags and no other, on the image that was reported");
-    assert!(run.image_env.unwrap().contains(&digest), "image.env");
-    let mut files: Vec<String> = std::fs::read_dir(pipe.path(".ecr-pipe"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    files.sort();
-    assert_eq!(files, [".gitignore", "image.env", "result.json"], "nothing is left beside the outputs");
-}
-
-/// Runs the numbers on some threads at a time.
+/// Does the numbers on some threads at a time.
 fn in_parallel(numbers: usize, work: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
+    let worker = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= numbers {
+                return;
+            }
+            work(number);
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= numbers {
-                        return;
-                    }
-                    work(number);
-                }
-            });
+            scope.spawn(worker);
         }
     });
 }
 
-#[test]
-fn a_run_that_is_killed_at_any_moment_ends_right_when_it_is_run_again() {
+/// Kills the run of as many steps at as many moments, and runs each again.
+fn survives_kills(step: impl Fn(usize) -> Step + Sync) {
     let span = Mutex::new(Duration::ZERO);
     in_parallel(AT_A_TIME, |number| {
-        let took = step(1000 + number).run().exits(0).took;
+        let took = step(number).pipe.run().exits(0).took;
         let mut longest = span.lock().unwrap();
         *longest = took.max(*longest);
     });
@@ -120,13 +168,49 @@ fn a_run_that_is_killed_at_any_moment_ends_right_when_it_is_run_again() {
         let (place, kills) = (u32::try_from(number).unwrap(), u32::try_from(KILLS).unwrap());
         let within = u32::try_from(random(u64::from(place)) % 1000).unwrap();
         let moment = span * (place * 1000 + within) / (kills * 1000);
-        let pipe = step(number);
-        let group = kill(&pipe, moment);
+        let step = step(number);
+        let group = step.kill(moment);
         killed.lock().unwrap().push(group);
-        ends_right(&pipe);
+        step.ends_right();
     });
     let killed = killed.into_inner().unwrap();
     for group in GROUPS {
         assert!(killed.contains(&Some(group)), "none was killed in {group}, but {killed:?}, of {span:?}");
     }
+}
+
+/// By turns: tags that may move; tags that may not, of which what exists is left alone; and a repository that the run creates.
+fn by_turns(number: usize, regions: &'static [&'static str]) -> Step {
+    let pipe = Pipe::without_repository(usual());
+    let create = |mutability: &str| {
+        let body = json!({"repositoryName": pipe.repository, "imageTagMutability": mutability});
+        for region in regions {
+            pipe.lab.ecr(region, "CreateRepository", &body);
+        }
+    };
+    match number % 3 {
+        0 => {
+            create("MUTABLE");
+            Step::new(pipe, regions)
+        }
+        1 => {
+            create("IMMUTABLE");
+            Step::new(pipe.var("IF_TAG_EXISTS", "skip"), regions)
+        }
+        _ => {
+            let pipe = pipe.var("CREATE_REPOSITORY", "true").var("TAG_MUTABILITY", "immutable");
+            let pipe = pipe.var("LIFECYCLE_POLICY", LIFECYCLE).var("IF_TAG_EXISTS", "skip");
+            Step { creates: true, ..Step::new(pipe, regions) }
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_moment_ends_right_when_it_is_run_again() {
+    survives_kills(|number| by_turns(number, &REGIONS[..1]));
+}
+
+#[test]
+fn a_run_for_two_regions_that_is_killed_at_any_moment_ends_right_when_it_is_run_again() {
+    survives_kills(|number| by_turns(number, &REGIONS));
 }

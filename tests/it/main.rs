@@ -10,6 +10,8 @@ mod builder;
 mod cache;
 mod context;
 mod credentials;
+mod direct;
+mod early;
 mod engine;
 mod equivalence;
 mod fault;

@@ -35,8 +35,14 @@ const POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
    "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]}
 ]}"#;
 /// Every call that changes something of a repository but its images.
-const WRITES: &str =
-    "CreateRepository|PutImageTagMutability|PutImageScanning|PutLifecycle|SetRepositoryPolicy|TagResource";
+const WRITES: [&str; 6] = [
+    "CreateRepository",
+    "PutImageTagMutability",
+    "PutImageScanningConfiguration",
+    "PutLifecyclePolicy",
+    "SetRepositoryPolicy",
+    "TagResource",
+];
 
 fn built_nothing(run: &Run) {
     assert!(!run.log.contains("\nBuild\n"), "nothing is built:\n{}", run.log);
@@ -98,8 +104,9 @@ fn as_wanted(pipe: &Pipe, encryption: &Value) {
 
 /// The calls of a run that change something of a repository but its images.
 fn writes(pipe: &Pipe) -> Vec<String> {
-    let requests = pipe.lab.requests(&format!("\"target\": \"({WRITES})\".*{}", pipe.key));
-    requests.iter().map(|request| request["target"].as_str().unwrap().to_owned()).collect()
+    let requests = pipe.lab.requests(&pipe.key);
+    let targets = requests.iter().filter_map(|request| request["target"].as_str());
+    targets.filter(|target| WRITES.contains(target)).map(str::to_owned).collect()
 }
 
 #[test]
@@ -178,13 +185,13 @@ fn every_setting_is_changed_after_the_differences_were_told_and_a_further_run_ch
     let run = pipe.run().exits(0);
     let diff = "
   change      resource tags:
-                ~ team: web → shop
-                + tier=1
+              ~ team: web → shop
+              + tier=1
   change      scan on push: off → on
   change      lifecycle policy:
-                ~ rule 1: selection.countNumber 10 → 30, selection.tagPatternList -\"dev-*\" +\"*-rc\"
+              ~ rule 1: selection.countNumber 10 → 30, selection.tagPatternList -\"dev-*\" +\"*-rc\"
   change      repository policy:
-                ~ statement \"pull\": Principal.AWS -\"arn:aws:iam::210987654321:root\" +\"arn:aws:iam::123456789012:root\"
+              ~ statement \"pull\": Principal.AWS -\"arn:aws:iam::210987654321:root\" +\"arn:aws:iam::123456789012:root\"
   change      tag mutability: mutable → immutable but for main, latest*
 ";
     let run = run
@@ -196,6 +203,15 @@ fn every_setting_is_changed_after_the_differences_were_told_and_a_further_run_ch
     assert_eq!(before.len(), 5, "{before:?}");
     pipe.run().exits(0).does_not_say("change").does_not_say("differs");
     assert_eq!(writes(&pipe), before);
+}
+
+#[test]
+fn a_scan_on_push_is_switched_off_again() {
+    let pipe = Pipe::new(usual()).dockerfile(DOCKERFILE).var("RECONCILE_REPOSITORY", "true").var("SCAN_ON_PUSH", "on");
+    pipe.run().exits(0).says("\n  change      scan on push: off → on\n");
+    let pipe = pipe.var("SCAN_ON_PUSH", "off");
+    pipe.run().exits(0).says("\n  change      scan on push: on → off\n");
+    pipe.run().exits(0).does_not_say("change");
 }
 
 #[test]
@@ -397,5 +413,33 @@ fn a_repository_of_another_account_is_not_created() {
     built_nothing(
         &run.says(", and the key is of account 000000000000: only there it can create repositories\n")
             .says(" in account 123456789012, or correct `IMAGE`\n"),
+    );
+}
+
+#[test]
+fn moto_is_brought_to_what_is_wanted_and_left_there() {
+    let pipe = wanting(Pipe::without_repository(usual())).var("CREATE_REPOSITORY", "true").var("KMS_KEY", KEY);
+    pipe.lab.fault(&json!({"host": "^api\\.ecr", "access_key": pipe.key, "times": 0, "to": "moto"}));
+    pipe.run().exits(0).says("\n  changed     lifecycle policy, repository policy\n");
+    let pipe = pipe.var("RECONCILE_REPOSITORY", "true").dockerfile("FROM busybox:1.36\nRUN echo two\n");
+    pipe.run().exits(0).does_not_say("change").does_not_say("differs");
+    let pipe = pipe.var("TAG_MUTABILITY", "mutable").var("TAG_MUTABILITY_EXCEPT", "v*");
+    let pipe = pipe.file("ecr/lifecycle.json", LIFECYCLE.replace("30", "31")).var("REPOSITORY_TAGS", "tier=2");
+    let run = pipe.run().exits(0);
+    run.says("\n  changed     resource tags, lifecycle policy, tag mutability\n");
+    let before = writes(&pipe).len();
+    pipe.run().exits(0).says("mutable tags but for v*\n").does_not_say("change").does_not_say("differs");
+    assert_eq!(writes(&pipe).len(), before);
+}
+
+#[test]
+fn a_policy_that_moto_does_not_accept_is_told_by_its_variable() {
+    let pipe = wanting(Pipe::new(usual())).var("RECONCILE_REPOSITORY", "true");
+    pipe.lab.fault(&json!({"host": "^api\\.ecr", "access_key": pipe.key, "times": 0, "to": "moto"}));
+    let pipe = pipe.file("ecr/lifecycle.json", LIFECYCLE.replace("\"untagged\"", "\"without\""));
+    let run = pipe.run().exits(4).reports_nothing();
+    built_nothing(
+        &run.says("\n✖ AWS does not accept `LIFECYCLE_POLICY` (InvalidParameterException: ")
+            .says("\n  hint: correct the variable"),
     );
 }

@@ -258,9 +258,11 @@ fn a_role_of_an_account_that_is_not_allowed_is_not_even_assumed() {
 
 /// A step whose session ends during the build, with no other to be had.
 fn outlived(id: &str) -> Pipe {
+    // First the lab, whose coming up takes longer than the session.
+    usual();
     let expired = refusal("AssumeRoleWithWebIdentity", 400, "ExpiredTokenException", "Token expired");
-    let pipe = step_with(&[session("AssumeRoleWithWebIdentity", id, 4), expired]);
-    let layer = format!("FROM busybox:1.36\nRUN sleep 4; echo {} > /layer\n", pipe.repository);
+    let pipe = step_with(&[session("AssumeRoleWithWebIdentity", id, 8), expired]);
+    let layer = format!("FROM busybox:1.36\nRUN sleep 8; echo {} > /layer\n", pipe.repository);
     pipe.dockerfile(&layer)
 }
 

@@ -198,7 +198,7 @@ fn a_host_that_is_not_a_registry_of_ecr_is_refused() {
         ),
         (
             "public.ecr.aws",
-            "this version pushes to private registries only, expected `<account>.dkr.ecr.<region>.amazonaws.com`",
+            "it is the public gallery, and this version pushes to private registries only, expected `<account>.dkr.ecr.<region>.amazonaws.com`",
         ),
         (
             "12345678901.dkr.ecr.us-east-1.amazonaws.com",

@@ -74,6 +74,7 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     made = ecr.refuse(site, host, head) or iam.refuse(site, request, actions, head)
     if not made and "to" in fault and site["kind"] == "ecr-api" and request.target not in moto.NOT_ITS:
         made = await moto.answer(site["region"], request.target, sent)
+        made = iam.refuse_enhanced(site, request, made[1]) or made
     made = (made or hub.respond(site, request, head, sent) or ecr.redirect(site, request)
             or await policy.intercept(site, request, head, sent))
     if made:

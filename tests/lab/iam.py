@@ -151,6 +151,16 @@ def refuse(site: dict[str, str], request: rules.Request, actions: list[tuple[str
     return None
 
 
+def refuse_enhanced(site: dict[str, str], request: rules.Request, content: bytes) -> tuple[wire.Head, bytes] | None:
+    """Results of enhanced scanning are Inspector's, which ECR asks in the name of who asks ECR."""
+    if request.target != "DescribeImageScanFindings" or b'"enhancedFindings"' not in content:
+        return None
+    for action in ("inspector2:ListCoverage", "inspector2:ListFindings"):
+        if message := denied(request.access_key, action, "*"):
+            return in_words(site, action, message)
+    return None
+
+
 def in_words(site: dict[str, str], action: str, message: str) -> tuple[wire.Head, bytes]:
     if site["kind"] == "ecr-registry":
         return wire.answer(403, {}, {"errors": [{"code": "DENIED", "message": message}]})

@@ -148,7 +148,7 @@ async fn a_call_that_finds_the_session_over_tells_so_and_not_that_the_connection
         http: fake.client(),
     };
     let error = crate::aws::Ecr::new(&session, place()).token().await.unwrap_err();
-    assert!(matches!(error, Error::Role(RoleError::Over { .. })), "{error}");
+    assert!(matches!(&error, Error::Role(error) if matches!(**error, RoleError::Over { .. })), "{error}");
     assert_eq!(fake.asked().len(), 1, "only STS was asked");
 }
 

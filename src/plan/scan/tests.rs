@@ -103,8 +103,8 @@ fn watched(name: &str, result: Result<&[Severity], NoResult>) -> Watched {
     Watched { name: name.to_owned(), result: result.map(findings) }
 }
 
-fn timed_out(was_scanned: bool) -> NoResult {
-    NoResult::TimedOut { after: GATE.timeout, last: "there is no scan yet".to_owned(), was_scanned }
+fn timed_out(last: &str, late: Late) -> NoResult {
+    NoResult::TimedOut { after: GATE.timeout, last: last.to_owned(), late }
 }
 
 fn ended(word: &str) -> NoResult {
@@ -138,12 +138,12 @@ fn what_stops_the_run_says_that_the_image_stays() {
     `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:11507a0e` is pushed and stays, but does not pass the scan gate (`SCAN_FAIL_ON` HIGH): linux/arm64: 1 HIGH; linux/arm/v7: its scan ended as UNSUPPORTED_IMAGE
     hint: update the packages in the table, or the base image that brings them, or raise `SCAN_FAIL_ON`
     ");
-    insta::assert_snapshot!(text(conclude(IMAGE, &GATE, &[watched("x", Err(timed_out(false)))])), @r"
-    `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:11507a0e` is pushed and stays, but does not pass the scan gate (`SCAN_FAIL_ON` HIGH): no result after 5m: there is no scan yet
-    hint: turn on scan on push for the repository in the registry's scanning configuration, or let the key do `ecr:StartImageScan`
+    insta::assert_snapshot!(text(conclude(IMAGE, &GATE, &[watched("x", Err(timed_out("the key may not start a scan", Late::Permission)))])), @r"
+    `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:11507a0e` is pushed and stays, but does not pass the scan gate (`SCAN_FAIL_ON` HIGH): no result after 5m: the key may not start a scan
+    hint: let the key do `ecr:StartImageScan`, or turn on scan on push in the registry's scanning configuration
     ");
-    insta::assert_snapshot!(text(conclude(IMAGE, &GATE, &[watched("x", Err(timed_out(true)))])), @r"
-    `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:11507a0e` is pushed and stays, but does not pass the scan gate (`SCAN_FAIL_ON` HIGH): no result after 5m: there is no scan yet
+    insta::assert_snapshot!(text(conclude(IMAGE, &GATE, &[watched("x", Err(timed_out("PENDING", Late::End)))])), @r"
+    `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:11507a0e` is pushed and stays, but does not pass the scan gate (`SCAN_FAIL_ON` HIGH): no result after 5m: PENDING
     hint: raise `SCAN_TIMEOUT`, or run the step again
     ");
 }

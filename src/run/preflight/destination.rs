@@ -45,6 +45,8 @@ pub(in super::super) struct Destination {
     found: Option<Found>,
     /// The account of the credentials.
     own_account: String,
+    /// What the scan gate will do; `None` without one.
+    pub(in super::super) scan: Option<String>,
 }
 
 /// Asks for everything at once.
@@ -157,7 +159,7 @@ async fn look_at(
 ) -> Result<(Destination, Option<CacheImage>), Vec<Failure>> {
     let Reach { repository, registry, tokens, own_account } = reach;
     let place = Place { ecr: tokens.ecr(), repository: &repository, own_account: &own_account };
-    let (found, look, denied, unscannable) = tokio::join!(
+    let (found, look, denied, scan) = tokio::join!(
         async { if config.push { Box::pin(repository::look(place, wanted, log)).await.map(Some) } else { Ok(None) } },
         Look::at(config, &registry, is_first),
         permission::lacking(config, tokens.ecr(), &repository),
@@ -173,13 +175,12 @@ async fn look_at(
         }
         Some(_) => look.planned(&config.tags),
     };
-    let denied: Vec<Failure> = denied.into_iter().chain(unscannable).collect();
-    match (tags, denied.is_empty()) {
-        (Ok(tags), true) => {
+    match (tags, denied, scan) {
+        (Ok(tags), None, Ok(scan)) => {
             let cache = look.cache(config, &repository);
-            Ok((Destination { repository, registry, tokens, tags, found, own_account }, cache))
+            Ok((Destination { repository, registry, tokens, tags, found, own_account, scan }, cache))
         }
-        (tags, _) => Err(tags.err().into_iter().flatten().chain(denied).collect()),
+        (tags, denied, scan) => Err(tags.err().into_iter().flatten().chain(denied).chain(scan.err()).collect()),
     }
 }
 
@@ -223,7 +224,7 @@ impl Destinations {
             return;
         }
         for destination in &self.all {
-            let Destination { repository, found, tags, .. } = destination;
+            let Destination { repository, found, tags, scan, .. } = destination;
             let policy = destination.mutability().map(|mutability| format!(", {mutability}")).unwrap_or_default();
             log.send(Event::Fact("repository", format!("{repository}{policy}"))).await;
             if let Some(found) = found {
@@ -232,6 +233,9 @@ impl Destinations {
             for PlannedTag { tag, now } in tags {
                 let now = now.as_ref().map_or("new".to_owned(), |digest| format!("now {digest}"));
                 log.send(Event::Fact("tag", format!("{tag}, {now}"))).await;
+            }
+            if let Some(scan) = scan {
+                log.send(Event::Fact("scan", scan.clone())).await;
             }
         }
     }

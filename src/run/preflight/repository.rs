@@ -93,10 +93,10 @@ pub(super) async fn look(place: Place<'_>, wanted: &Wanted, log: &Log) -> Result
     match read(place, wanted, log).await {
         Ok(Some(actual)) => {
             let mut changes = wanted.compare(&actual, partition(place.repository).as_str());
-            if wanted.reconcile {
-                if let Some(unchangeable) = changes.unchangeable.take() {
-                    return Err(vec![unchangeable.into()]);
-                }
+            if wanted.reconcile
+                && let Some(unchangeable) = changes.unchangeable.take()
+            {
+                return Err(vec![unchangeable.into()]);
             }
             let to = changes.made.iter().find_map(|change| match change {
                 Change::Mutability { to, .. } => Some(to.clone()),
@@ -278,7 +278,7 @@ fn differing(changes: &Changes) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     for change in &changes.made {
         let each = change.lines().into_iter().enumerate();
-        lines.extend(each.map(|(at, line)| if at == 0 { ("change", line) } else { ("", format!("  {line}")) }));
+        lines.extend(each.map(|(at, line)| if at == 0 { ("change", line) } else { ("", line) }));
     }
     let mut left: Vec<String> = Vec::new();
     for change in &changes.left {
@@ -332,10 +332,10 @@ async fn create(place: Place<'_>, wanted: &Wanted, log: &Log) -> Result<Option<M
         let policies = wanted.policies();
         let changes: Vec<Change> =
             policies.map(|(kind, policy)| Change::Policy { kind, policy: policy.clone(), lines: None }).collect();
-        return match make(place, wanted, &changes, log).await {
-            Ok(mutability) => Ok(mutability),
-            Err(failures) => Err(failures.into_iter().map(unfinished).collect()),
-        };
+        let made = put(place, &changes, log).await;
+        made.map_err(|failures| failures.into_iter().map(unfinished).collect::<Vec<_>>())?;
+        // Nobody else has set anything of it yet.
+        return read_back(place, wanted, None, log).await;
     }
     log.send(Event::Fact("created", format!("{repository}, meanwhile: it is there now"))).await;
     // Whoever created it may not be done with it. With another wish of his, this run says so and leaves it.
@@ -360,6 +360,12 @@ async fn make(
     changes: &[Change],
     log: &Log,
 ) -> Result<Option<Mutability>, Vec<Failure>> {
+    let made = put(place, changes, log).await?;
+    read_back(place, wanted, Some(&made), log).await
+}
+
+/// The changes by their subjects.
+async fn put(place: Place<'_>, changes: &[Change], log: &Log) -> Result<Vec<&'static str>, Vec<Failure>> {
     let mut made = Vec::new();
     let mut failures = Vec::new();
     for change in changes {
@@ -371,7 +377,7 @@ async fn make(
     if !made.is_empty() {
         log.send(Event::Fact("changed", made.join(", "))).await;
     }
-    if failures.is_empty() { read_back(place, wanted, &made, log).await } else { Err(failures) }
+    if failures.is_empty() { Ok(made) } else { Err(failures) }
 }
 
 async fn one(place: Place<'_>, change: &Change) -> Result<(), Error> {
@@ -392,11 +398,11 @@ async fn one(place: Place<'_>, change: &Change) -> Result<(), Error> {
     }
 }
 
-/// Whether AWS says what it was told. It may take a moment.
+/// Whether AWS says what it was told, of these subjects or of all. It may take a moment.
 async fn read_back(
     place: Place<'_>,
     wanted: &Wanted,
-    made: &[&str],
+    made: Option<&[&str]>,
     log: &Log,
 ) -> Result<Option<Mutability>, Vec<Failure>> {
     // What may not be read was told when it was looked at, or is read here for the first time and is no news.
@@ -411,7 +417,7 @@ async fn read_back(
         let Some(actual) = read(place, &quiet, log).await.map_err(|error| vec![error.into()])? else { continue };
         let changes = quiet.compare(&actual, partition(place.repository).as_str());
         left = changes.made.into_iter().chain(changes.left).collect();
-        left.retain(|change: &Change| made.contains(&change.subject()));
+        left.retain(|change: &Change| made.is_none_or(|made| made.contains(&change.subject())));
         if left.is_empty() {
             return Ok(Some(actual.state.mutability));
         }

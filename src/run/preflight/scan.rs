@@ -5,14 +5,19 @@ use crate::config::duration::written;
 use crate::config::{OnMissing, ScanGate, Warning};
 use crate::error::{Explain as _, Failure};
 use crate::image::{Digest, Repository};
-use crate::progress::{Event, Log};
+use crate::progress::Log;
 
 use super::super::warn;
 
 /// Asks for the scan of an image that cannot exist: the answer says whether the key may ask. A gate that could never be
-/// passed is a failure, all else that is odd a warning.
-pub(super) async fn check(gate: Option<&ScanGate>, ecr: &Ecr, repository: &Repository, log: &Log) -> Option<Failure> {
-    let gate = gate?;
+/// passed is a failure, all else that is odd a warning. What comes back is what will be done, `None` without a gate.
+pub(super) async fn check(
+    gate: Option<&ScanGate>,
+    ecr: &Ecr,
+    repository: &Repository,
+    log: &Log,
+) -> Result<Option<String>, Failure> {
+    let Some(gate) = gate else { return Ok(None) };
     // These bytes are no manifest, so no image has this digest.
     let nothing = Digest::of(b"ecr-pipe asks whether it may ask");
     let (looked, scanning) = tokio::join!(ecr.scan(repository, &nothing, gate.fail_on), ecr.scanning(repository));
@@ -21,24 +26,23 @@ pub(super) async fn check(gate: Option<&ScanGate>, ecr: &Ecr, repository: &Repos
         tracing::debug!("how `{repository}` is scanned is not known: {error}");
         None
     });
-    tell(gate, scanning, log).await;
     let denied = match looked {
         Err(error) if error.is_denied() => Some(error),
         // What else fails, other checks say or the gate tries again.
         Ok(_) | Err(_) => None,
     };
     match (denied, gate.on_missing) {
-        (Some(error), OnMissing::Fail) => return Some(Failure::from(error)),
+        (Some(error), OnMissing::Fail) => return Err(error.into()),
         (Some(error), OnMissing::Pass) => {
             let message = format!("{error}: the image will pass unscanned, since `SCAN_ON_MISSING` is pass");
             warn(log, [Warning { message, hint: error.hint() }]).await;
         }
         (None, _) => warn(log, doubts(gate, ecr, repository, &nothing, scanning).await).await,
     }
-    None
+    Ok(Some(words(gate, scanning)))
 }
 
-async fn tell(gate: &ScanGate, scanning: Option<Scanning>, log: &Log) {
+fn words(gate: &ScanGate, scanning: Option<Scanning>) -> String {
     let kind = match scanning {
         Some(Scanning { is_enhanced: true, .. }) => "enhanced scanning, ",
         Some(Scanning { is_enhanced: false, on_push: true }) => "basic scanning on push, ",
@@ -46,12 +50,10 @@ async fn tell(gate: &ScanGate, scanning: Option<Scanning>, log: &Log) {
         None => "",
     };
     let missing = match gate.on_missing {
-        OnMissing::Fail => "fails",
+        OnMissing::Fail => "and",
         OnMissing::Pass => "passes",
     };
-    let timeout = written(gate.timeout);
-    let text = format!("{kind}fails at {} or above, {missing} without a result after {timeout}", gate.fail_on);
-    log.send(Event::Fact("scan", text)).await;
+    format!("{kind}fails at {} or above, {missing} without a result after {}", gate.fail_on, written(gate.timeout))
 }
 
 /// Why there may be no result.

@@ -1,14 +1,14 @@
-//! The push to one repository: content by the engine, tag by tag.
+//! The push to one repository by the engine: all content, and the first tag.
 
 use std::time::Duration;
 
-use super::super::backoff;
 use super::super::preflight::{Destination, Ready};
+use super::super::{backoff, bug};
 use super::read_back::read_back;
 use super::taken::taken;
 use crate::aws::Token;
 use crate::engine::{ImageId, Login, PushError, Tries};
-use crate::error::{ExitCode, Failure};
+use crate::error::Failure;
 use crate::image::{Repository, Tag};
 use crate::plan::PlannedTag;
 use crate::progress::{Event, Log};
@@ -25,7 +25,7 @@ pub(in super::super) fn login(repository: &Repository, token: &Token) -> Login {
     Login { host: repository.host.to_string(), username: token.username.clone(), password: token.password.clone() }
 }
 
-/// Pushes every tag in the order of `TAG`; what comes back is the manifest that the registry confirmed.
+/// Pushes the image with its first tag; what comes back is the manifest that the registry confirmed.
 pub(super) async fn push(
     image: &ImageId,
     ready: &Ready,
@@ -33,36 +33,32 @@ pub(super) async fn push(
     log: &Log,
 ) -> Result<Manifest, Failure> {
     let Destination { repository, registry, tokens, tags, .. } = destination;
-    let mut confirmed = None;
-    for planned in tags {
-        let tag = &planned.tag;
-        ready.engine.tag(image, &repository.to_string(), tag, &ready.trace).await?;
-        let token = tokens.token().await?;
-        let fresh_login = async || {
-            let token = tokens.renewed(&token).await?;
-            Ok(login(repository, &token))
-        };
-        let login = login(repository, &token);
-        let tries = Tries { backoff: backoff().with_max_times(RETRIES), patience: PATIENCE };
-        let pushed = ready.engine.push_with_retries(repository, tag, &login, log, tries, fresh_login).await;
-        let manifest = match pushed {
-            Ok(pushed) => read_back(registry, repository, tag, pushed.digest).await?,
-            Err(error) => match lost_answer(registry, tag, image, &error, log).await {
-                Some(manifest) => manifest,
-                None => return Err(refusal(destination, planned, error).await),
-            },
-        };
-        log.send(Event::Note(format!("{tag}: {}", manifest.digest))).await;
-        confirmed = Some(manifest);
-    }
-    // The configuration has at least one tag, always.
-    confirmed.ok_or_else(|| Failure { code: ExitCode::Bug, message: "there was no tag to push".to_owned(), hint: None })
+    let Some(planned) = tags.first() else { return Err(bug("there was no tag to push")) };
+    let tag = &planned.tag;
+    ready.engine.tag(image, &repository.to_string(), tag, &ready.trace).await?;
+    let token = tokens.token().await?;
+    let fresh_login = async || {
+        let token = tokens.renewed(&token).await?;
+        Ok(login(repository, &token))
+    };
+    let login = login(repository, &token);
+    let tries = Tries { backoff: backoff().with_max_times(RETRIES), patience: PATIENCE };
+    let pushed = ready.engine.push_with_retries(repository, tag, &login, log, tries, fresh_login).await;
+    let manifest = match pushed {
+        Ok(pushed) => read_back(registry, repository, tag, pushed.digest).await?,
+        Err(error) => match lost_answer(registry, tag, image, &error, log).await {
+            Some(manifest) => manifest,
+            None => return Err(refusal(destination, planned, image, error).await),
+        },
+    };
+    log.send(Event::Note(format!("{tag}: {}", manifest.digest))).await;
+    Ok(manifest)
 }
 
 /// Why the push failed: a tag that may not move may have been free when the checks looked.
-async fn refusal(destination: &Destination, planned: &PlannedTag, error: PushError) -> Failure {
+async fn refusal(destination: &Destination, planned: &PlannedTag, image: &ImageId, error: PushError) -> Failure {
     if let PushError::TagImmutable { .. } = error
-        && let Some(taken) = taken(destination, planned).await
+        && let Some(taken) = taken(destination, planned, image).await
     {
         return taken.into();
     }

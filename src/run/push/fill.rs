@@ -67,7 +67,7 @@ async fn first(gaps: &[Gap], images: Vec<(usize, Manifest)>, all: &[Destination]
     }
 }
 
-async fn read(holder: &Destination, digest: &Digest) -> Result<Manifest, Failure> {
+pub(super) async fn read(holder: &Destination, digest: &Digest) -> Result<Manifest, Failure> {
     let found = holder.registry.manifest(digest).await?;
     let gone = || registry::Error::Missing {
         repository: Box::new(holder.repository.clone()),

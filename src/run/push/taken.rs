@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 
 use super::super::preflight::Destination;
 use crate::config::IfTagExists;
+use crate::engine::ImageId;
 use crate::error::{ExitCode, Explain, Failure};
 use crate::image::{Digest, Repository, Tag};
 use crate::plan::PlannedTag;
@@ -32,13 +33,13 @@ impl Explain for Taken {
 
 /// Looks once more, just before the push, at the tags that did not exist, where no tag may be moved by the user's rule. In a
 /// repository with immutable tags the registry itself sees to it.
-pub(super) async fn recheck(rule: IfTagExists, destinations: &[Destination]) -> Result<(), Failure> {
+pub(super) async fn recheck(rule: IfTagExists, destinations: &[Destination], image: &ImageId) -> Result<(), Failure> {
     if rule == IfTagExists::Overwrite {
         return Ok(());
     }
     let new = destinations.iter().flat_map(|destination| {
         let tags = destination.tags.iter().filter(|planned| planned.now.is_none());
-        tags.map(move |planned| taken(destination, planned))
+        tags.map(move |planned| taken(destination, planned, image))
     });
     match join_all(new).await.into_iter().flatten().next() {
         Some(taken) => Err(taken.into()),
@@ -46,12 +47,14 @@ pub(super) async fn recheck(rule: IfTagExists, destinations: &[Destination]) -> 
     }
 }
 
-/// Whether a tag that was new has been taken. A registry that does not tell is no reason to stop: the push says it better.
-pub(super) async fn taken(destination: &Destination, planned: &PlannedTag) -> Option<Taken> {
+/// Whether a tag that was new has been taken by another image. The same one was pushed by a run that was killed, whose push the
+/// engine has finished meanwhile. A registry that does not tell is no reason to stop: the push says it better.
+pub(super) async fn taken(destination: &Destination, planned: &PlannedTag, image: &ImageId) -> Option<Taken> {
     let Destination { repository, registry, .. } = destination;
     if planned.now.is_some() {
         return None;
     }
-    let now = registry.manifest(&planned.tag).await.ok()??.digest;
-    Some(Taken { tag: planned.tag.clone(), repository: repository.clone(), now })
+    let manifest = registry.manifest(&planned.tag).await.ok()??;
+    let taken = || Taken { tag: planned.tag.clone(), repository: repository.clone(), now: manifest.digest.clone() };
+    (!manifest.is_of(image.as_str())).then(taken)
 }

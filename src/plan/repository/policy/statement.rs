@@ -31,7 +31,9 @@ pub(super) fn canonical(policy: &Value, partition: &str) -> (Vec<Value>, Value) 
         };
         rest.entry("Version").or_insert_with(|| Value::from("2008-10-17"));
     }
-    statements.iter_mut().for_each(|statement| canonical_statement(statement, partition));
+    for statement in &mut statements {
+        canonical_statement(statement, partition);
+    }
     statements.sort_by_cached_key(Value::to_string);
     (statements, rest)
 }
@@ -70,7 +72,9 @@ fn principal(may_be_star: bool, value: &mut Value, partition: &str) {
         replace(value, |value| {
             let mut principals = list(value);
             if kind == "AWS" {
-                principals.iter_mut().for_each(|principal| account(principal, partition));
+                for principal in &mut principals {
+                    account(principal, partition);
+                }
             }
             sorted(principals)
         });
@@ -90,11 +94,11 @@ fn condition(value: &mut Value) {
         for values in keys.values_mut() {
             replace(values, |values| {
                 let mut values = list(values);
-                values.iter_mut().for_each(|value| {
+                for value in &mut values {
                     if value.is_boolean() || value.is_number() {
                         *value = Value::from(value.to_string());
                     }
-                });
+                }
                 sorted(values)
             });
         }

@@ -1,0 +1,142 @@
+//! The tags, once all content is everywhere: each in all repositories before the next, in the order of `TAG`.
+
+use super::super::preflight::{Destination, Ready};
+use super::read_back::read_back;
+use super::taken::taken;
+use crate::engine::ImageId;
+use crate::error::Failure;
+use crate::image::{Repository, Tag};
+use crate::plan::PlannedTag;
+use crate::progress::{Event, Log};
+use crate::registry::{self, Manifest, Put, Registry};
+
+/// Moves the tags in every repository, but for the first ones, which are in place. Of what is there already, only the manifest
+/// travels.
+pub(super) async fn tags(
+    image: &ImageId,
+    manifest: &Manifest,
+    ready: &Ready,
+    registries: &[&Registry],
+    in_place: usize,
+    log: &Log,
+) -> Result<(), Failure> {
+    let destinations = &ready.destinations.all;
+    let names: Vec<&Tag> = destinations.first().into_iter().flat_map(|one| &one.tags).map(|one| &one.tag).collect();
+    for (at, tag) in names.iter().enumerate().skip(in_place) {
+        for (place, (destination, registry)) in destinations.iter().zip(registries).enumerate() {
+            let Destination { repository, tags, .. } = destination;
+            let moved = async {
+                ready.engine.tag(image, &repository.to_string(), tag, &ready.trace).await?;
+                let put = match registry.put_manifest(*tag, manifest).await {
+                    Ok(put) => put,
+                    Err(error) => return Err(refusal(destination, tags.get(at), image, error).await),
+                };
+                read_back(registry, repository, tag, manifest.digest.clone()).await?;
+                Ok(put)
+            };
+            let repositories = || destinations.iter().map(|one| &one.repository).collect::<Vec<_>>();
+            let put = moved.await.map_err(|why| halfway(why, &names, &repositories(), (at, place)))?;
+            let words = match put {
+                Put::Done => "",
+                Put::WasThere => ", as before",
+            };
+            let name = if registries.len() == 1 { tag.to_string() } else { repository.tagged(tag) };
+            log.send(Event::Note(format!("{name}: {}{words}", manifest.digest))).await;
+        }
+    }
+    Ok(())
+}
+
+/// Why a tag could not be put: one that may not move may have been free when the checks looked.
+async fn refusal(
+    destination: &Destination,
+    planned: Option<&PlannedTag>,
+    image: &ImageId,
+    error: registry::Error,
+) -> Failure {
+    if let (registry::Error::TagImmutable { .. }, Some(planned)) = (&error, planned)
+        && let Some(taken) = taken(destination, planned, image).await
+    {
+        return taken.into();
+    }
+    error.into()
+}
+
+/// Says what is where when a tag fails in a repository.
+fn halfway(why: Failure, tags: &[&Tag], repositories: &[&Repository], (at, place): (usize, usize)) -> Failure {
+    let quoted = |tags: &[&Tag]| tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
+    let named = |repositories: &[&Repository]| {
+        repositories.iter().map(|repository| format!("`{repository}`")).collect::<Vec<_>>().join(", ")
+    };
+    let mut parts = vec![why.message];
+    if let ([_], 1..) = (repositories, at) {
+        parts.push(format!("moved: {}; not moved: {}", quoted(&tags[..at]), quoted(&tags[at..])));
+        return Failure { code: why.code, message: parts.join("; "), hint: why.hint };
+    }
+    if at > 0 {
+        parts.push(format!("moved in all repositories: {}", quoted(&tags[..at])));
+    }
+    if place > 0 {
+        parts.push(format!("{} moved in {}", quoted(&tags[at..=at]), named(&repositories[..place])));
+    }
+    parts.push(match (at, place) {
+        (0, 0) => "no tag has moved".to_owned(),
+        _ => format!("{} not moved in {}", quoted(&tags[at..=at]), named(&repositories[place..])),
+    });
+    if at + 1 < tags.len() && (at, place) != (0, 0) {
+        parts.push(format!("not moved anywhere: {}", quoted(&tags[at + 1..])));
+    }
+    let hint = match (why.hint, (at, place)) {
+        (hint, (0, 0)) => hint,
+        (Some(hint), _) => Some(format!("{hint}; then run the step again, which moves the rest")),
+        (None, _) => Some("run the step again, which moves the rest".to_owned()),
+    };
+    Failure { code: why.code, message: parts.join("; "), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::error::ExitCode;
+    use crate::image::Name;
+
+    fn message(at: usize, place: usize) -> String {
+        let repository = |region: &str| match format!("123456789012.dkr.ecr.{region}.amazonaws.com/web").parse() {
+            Ok(Name::Full(repository)) => repository,
+            other => panic!("{other:?}"),
+        };
+        let (one, two) = (repository("eu-west-1"), repository("us-east-1"));
+        let tags: Vec<Tag> = ["1", "2", "3"].map(|tag| tag.parse().unwrap()).to_vec();
+        let why = Failure { code: ExitCode::Push, message: "boom".to_owned(), hint: None };
+        let failure = halfway(why, &tags.iter().collect::<Vec<_>>(), &[&one, &two], (at, place));
+        failure.message.replace("123456789012.dkr.ecr.", "").replace(".amazonaws.com", "")
+    }
+
+    #[test]
+    fn with_one_repository_only_the_tags_are_named() {
+        let Ok(Name::Full(one)) = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web".parse() else { panic!("a name") };
+        let tags: Vec<Tag> = ["1", "2", "3"].map(|tag| tag.parse().unwrap()).to_vec();
+        let why = Failure { code: ExitCode::Push, message: "boom".to_owned(), hint: None };
+        let message = halfway(why, &tags.iter().collect::<Vec<_>>(), &[&one], (1, 0)).message;
+        assert_eq!(message, "boom; moved: `1`; not moved: `2`, `3`");
+    }
+
+    #[test]
+    fn a_failure_says_which_tags_have_moved_where() {
+        assert_eq!(message(0, 0), "boom; no tag has moved");
+        assert_eq!(
+            message(0, 1),
+            "boom; `1` moved in `eu-west-1/web`; `1` not moved in `us-east-1/web`; not moved anywhere: `2`, `3`"
+        );
+        assert_eq!(
+            message(1, 0),
+            "boom; moved in all repositories: `1`; `2` not moved in `eu-west-1/web`, `us-east-1/web`; not moved anywhere: `3`"
+        );
+        assert_eq!(
+            message(2, 1),
+            "boom; moved in all repositories: `1`, `2`; `3` moved in `eu-west-1/web`; `3` not moved in `us-east-1/web`"
+        );
+    }
+}
