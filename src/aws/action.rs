@@ -1,8 +1,8 @@
-//! The actions of IAM, by which AWS's calls are allowed or denied.
+//! The actions of IAM, by which AWS's calls and a registry's requests are allowed or denied.
 
 use std::fmt;
 
-/// What was asked of AWS, named as the IAM action that it needs.
+/// What was asked of AWS or of a registry, named as the IAM action that it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// `ecr:GetAuthorizationToken`
@@ -21,6 +21,10 @@ pub enum Action {
     ListCoverage,
     /// `inspector2:ListFindings`
     ListFindings,
+    /// `ecr:BatchGetImage`
+    BatchGetImage,
+    /// `ecr:GetDownloadUrlForLayer`
+    GetDownloadUrlForLayer,
     /// `ecr:BatchCheckLayerAvailability`
     BatchCheckLayerAvailability,
     /// `ecr:InitiateLayerUpload`

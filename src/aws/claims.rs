@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use super::{Action, statement};
 use crate::config::RoleArn;
 
 /// Longer ones would make a hint that nobody reads.
@@ -62,11 +63,10 @@ impl Claims {
     pub(super) fn statement(&self, role: &RoleArn) -> String {
         let Self { provider, audience, subject } = self;
         let (partition, account) = (role.partition(), role.account());
-        format!(
-            "{{\"Effect\": \"Allow\", \"Principal\": {{\"Federated\": \"arn:{partition}:iam::{account}:oidc-provider/{provider}\"}}, \
-             \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {{\"StringEquals\": {{\"{provider}:aud\": \"{audience}\"}}, \
-             \"StringLike\": {{\"{provider}:sub\": \"{subject}:*\"}}}}}}"
-        )
+        let who = format!("arn:{partition}:iam::{account}:oidc-provider/{provider}");
+        let (aud, sub, steps) = (format!("{provider}:aud"), format!("{provider}:sub"), format!("{subject}:*"));
+        let conditions = [("StringEquals", (aud.as_str(), audience.as_str())), ("StringLike", (&sub, &steps))];
+        statement::trust(("Federated", &who), Action::AssumeRoleWithWebIdentity, &conditions)
     }
 }
 

@@ -67,7 +67,9 @@ impl Ecr {
         .ok_or_else(|| Error::Unreadable { action, reason: "no token in it".to_owned() })
     }
 
-    pub(super) fn principal(&self) -> &Principal {
+    /// Who acts.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
         &self.principal
     }
 

@@ -8,7 +8,7 @@ use aws_sdk_ecr::operation::RequestId;
 use aws_sdk_ecr::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::{Action, Principal, RoleError};
+use super::{Action, Principal, RoleError, allow};
 use crate::error::{ExitCode, Explain};
 
 /// Signatures are refused when the clocks differ by more than 5 minutes (AWS General Reference, "Signature Version 4").
@@ -38,14 +38,14 @@ pub enum Error {
     #[error(transparent)]
     Role(Box<RoleError>),
     /// A permission is lacking.
-    #[error("{principal} may not do {} on `{resource}`{request}", quoted(.actions, "`"))]
+    #[error("{principal} may not do {} on {}{request}", quoted(.actions), quoted(.resources))]
     Denied {
         /// Who may not.
         principal: Principal,
         /// The IAM actions.
         actions: Vec<Action>,
-        /// An ARN, or `*`.
-        resource: String,
+        /// ARNs, or `*`.
+        resources: Vec<String>,
         /// Which request it was.
         request: Request,
     },
@@ -127,8 +127,8 @@ impl fmt::Display for Request {
     }
 }
 
-fn quoted(actions: &[Action], mark: &str) -> String {
-    let quoted: Vec<String> = actions.iter().map(|action| format!("{mark}{action}{mark}")).collect();
+fn quoted(names: &[impl fmt::Display]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }
 
@@ -205,7 +205,7 @@ impl Error {
             }
             "ExpiredTokenException" | "ExpiredToken" => key_or_session(Self::Expired, request),
             "AccessDeniedException" | "AccessDenied" | "NotAuthorized" => {
-                Self::Denied { principal, actions: vec![action], resource, request }
+                Self::Denied { principal, actions: vec![action], resources: vec![resource], request }
             }
             "ThrottlingException"
             | "Throttling"
@@ -248,6 +248,23 @@ impl Error {
             actions.push(action);
         }
         self
+    }
+
+    /// Takes the resource of another denial in, if it is one of the same actions for the same principal; whether it did.
+    pub fn join(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Denied { principal, actions, resources, .. },
+                Self::Denied { principal: who, actions: what, resources: more, .. },
+            ) if principal == who && actions == what => {
+                resources.extend(more.iter().cloned());
+                // They come in whatever order AWS answers.
+                resources.sort_unstable();
+                resources.dedup();
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether the call may have been done all the same: its answer was lost or is none.
@@ -361,14 +378,7 @@ impl Explain for Error {
             }
             Self::ClockSkew { .. } => "set the clock of the machine that runs the step".to_owned(),
             Self::Role(error) => return error.hint(),
-            Self::Denied { principal, actions, resource, .. } => {
-                let list = quoted(actions, "\"");
-                let (what, list) = if actions.len() == 1 { ("it", list) } else { ("them", format!("[{list}]")) };
-                let whose = if *principal == Principal::Key { "key" } else { "role" };
-                format!(
-                    "allow {what} in the {whose}'s policy: {{\"Effect\": \"Allow\", \"Action\": {list}, \"Resource\": \"{resource}\"}}"
-                )
-            }
+            Self::Denied { principal, actions, resources, .. } => allow(principal, actions, resources),
             Self::Unavailable { .. } => "run the step again in a few minutes".to_owned(),
             Self::Unreachable { certificate: true, .. } => {
                 "if a proxy inspects TLS here, name its certificate in `AWS_CA_BUNDLE`".to_owned()
@@ -380,7 +390,7 @@ impl Explain for Error {
                 "check `AWS_ENDPOINT_URL` and `HTTPS_PROXY`: something else may answer there".to_owned()
             }
             Self::Unacceptable { code, .. } if code == "KmsException" => {
-                "check that the key is enabled, in the repository's region, and lets the AWS key do `kms:CreateGrant` and `kms:DescribeKey`".to_owned()
+                "check that the key is enabled, in the repository's region, and lets the credentials do `kms:CreateGrant` and `kms:DescribeKey`".to_owned()
             }
             Self::Unacceptable { code, .. } if code == "LimitExceededException" => {
                 "ask for a higher quota in the Service Quotas console, or delete what is not needed any more".to_owned()

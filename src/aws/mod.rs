@@ -14,6 +14,7 @@ mod repository;
 mod role_error;
 mod scan;
 mod session;
+mod statement;
 mod token;
 
 pub use action::Action;
@@ -26,4 +27,5 @@ pub use repository::{Creation, EncryptionState, NewRepository, Reading, Reposito
 pub use role_error::RoleError;
 pub use scan::{Scan, ScanReport, ScanStatus, Scanning, Started};
 pub use session::{Principal, Session};
+pub use statement::allow;
 pub use token::{Token, TokenSource};

@@ -78,7 +78,7 @@ impl Ecr {
         match (request, other) {
             (Some(request), _) => {
                 let actions = denied.into_iter().flat_map(|(actions, _)| actions).collect();
-                Err(Error::Denied { principal: self.principal().clone(), actions, resource, request })
+                Err(Error::Denied { principal: self.principal().clone(), actions, resources: vec![resource], request })
             }
             (None, Some(error)) => Err(error),
             (None, None) => Ok(()),

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::claims::Claims;
 use super::error::{Call, Request};
-use super::{Action, Endpoint, Error, Principal};
+use super::{Action, Endpoint, Error, Principal, statement};
 use crate::config::RoleArn;
 use crate::error::{ExitCode, Explain};
 
@@ -184,18 +184,16 @@ impl Explain for RoleError {
             }
             Self::Denied { role, by, external_id, .. } => {
                 // Some take the id for a secret.
-                let condition = if *external_id {
-                    ", \"Condition\": {\"StringEquals\": {\"sts:ExternalId\": \"<AWS_ROLE_EXTERNAL_ID>\"}}"
-                } else {
-                    ""
-                };
+                let id = [("StringEquals", ("sts:ExternalId", "<AWS_ROLE_EXTERNAL_ID>"))];
+                let conditions = if *external_id { &id[..] } else { &[] };
                 let principal = match by {
                     Principal::Key => "<ARN of the key's user>".to_owned(),
                     Principal::Role(role) => role.to_string(),
                 };
                 format!(
-                    "{by} needs {{\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\", \"Resource\": \"{role}\"}}, and the trust policy of that role \
-                     {{\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\", \"Principal\": {{\"AWS\": \"{principal}\"}}{condition}}}"
+                    "{by} needs {}, and the trust policy of that role {}",
+                    statement::identity(&[Action::AssumeRole], &[role]),
+                    statement::trust(("AWS", &principal), Action::AssumeRole, conditions)
                 )
             }
             Self::RegionDisabled { region, .. } => {

@@ -35,6 +35,17 @@ pub enum Principal {
     Role(RoleArn),
 }
 
+impl Principal {
+    /// `key` or `role`: whose policy it is.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Role(_) => "role",
+        }
+    }
+}
+
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -150,15 +161,20 @@ impl Role {
         if let Some(held) = held.as_ref().filter(|held| now < held.renew) {
             return Ok(held.credentials.clone());
         }
-        match (self.assume().await, held.as_ref()) {
+        match (self.assume().await, held.as_mut()) {
             (Ok(given), _) => {
                 for secret in [&given.secret_access_key, &given.session_token] {
                     self.log.mask(SecretString::from(secret.as_str())).await;
                 }
                 Ok(held.insert(Held::new(&given, now)).credentials.clone())
             }
-            // The last minutes of a session are as good as the others.
-            (Err(_), Some(held)) if SystemTime::now() < held.ends => Ok(held.credentials.clone()),
+            // The last minutes of a session are as good as the others. STS is not asked again at each call: it may be slow to fail.
+            (Err(reason), Some(held)) if SystemTime::now() < held.ends => {
+                tracing::debug!("the session of {} cannot be renewed, the one there is goes on: {reason}", self.arn);
+                let now = SystemTime::now();
+                held.renew = now + held.ends.duration_since(now).unwrap_or_default() / 2;
+                Ok(held.credentials.clone())
+            }
             (Err(reason), Some(_)) => Err(RoleError::over(self.arn.clone(), reason).into()),
             (Err(reason), None) => Err(reason),
         }

@@ -34,6 +34,9 @@ impl Config {
         let bitbucket = bitbucket(&environment, found);
         let credentials = credentials::read(&raw, &environment, &bitbucket, push, found);
         let allowed_accounts = accounts::read(&raw, found);
+        if !push {
+            warn_of_what_only_a_push_does(&raw, found);
+        }
         let images = destination::images(&raw, nearly(&misspellings, "IMAGE"), found);
         let region = destination::region(&raw, images.as_deref().unwrap_or_default(), push, found);
         credentials::check_partition(credentials.as_ref(), region.as_deref(), &raw, found);
@@ -83,6 +86,21 @@ impl Config {
             secrets,
             warnings,
         })
+    }
+}
+
+/// A build for nobody but the step has no repository and moves no tag.
+fn warn_of_what_only_a_push_does(raw: &Raw, findings: &mut Findings) {
+    let scalars = &raw.scalars;
+    for (name, value) in [
+        ("CREATE_REPOSITORY", &scalars.create_repository),
+        ("RECONCILE_REPOSITORY", &scalars.reconcile_repository),
+        ("IF_TAG_EXISTS", &scalars.if_tag_exists),
+    ] {
+        if value.is_some() {
+            let hint = format!("remove `{name}` where `PUSH` is `false`");
+            findings.warn(format!("`{name}` does nothing while `PUSH` is `false`"), Some(hint));
+        }
     }
 }
 

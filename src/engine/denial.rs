@@ -24,6 +24,16 @@ pub(super) fn wants_tls(message: &str) -> bool {
     message.contains("Client sent an HTTP request to an HTTPS server")
 }
 
+/// The system's words, which Go passes on.
+pub(super) fn is_no_space(message: &str) -> bool {
+    message.contains("no space left on device")
+}
+
+/// moby `layer/empty.go` (20.10, 26.1): `FROM scratch` with nothing in it.
+pub(super) fn is_empty_export(message: &str) -> bool {
+    message.contains("empty export - not implemented")
+}
+
 /// moby `api/server/middleware/version.go`.
 pub(super) fn is_version_refused(message: &str) -> bool {
     message.contains("client version") && (message.contains("is too old") || message.contains("is too new"))
@@ -38,7 +48,7 @@ pub(super) fn of_build(message: &str, code: Option<i64>, step: Option<&Step>) ->
     if let Some(what) = buildkit_only(&reason, step) {
         return BuildError::NeedsBuildKit { what };
     }
-    if reason.contains("no space left on device") {
+    if is_no_space(&reason) {
         return BuildError::NoSpace { reason };
     }
     if let Some(target) = missing_target(&reason) {

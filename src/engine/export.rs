@@ -11,7 +11,8 @@ use hyper::body::Body as _;
 
 use super::connect::empty;
 use super::transport::{Answer, Transport};
-use super::{Engine, Error, ImageId};
+use super::{Engine, Error, ImageId, denial};
+use crate::progress::sanitize::one_line;
 
 const CALL: &str = "GET /images/…/get";
 
@@ -33,6 +34,8 @@ impl Engine {
         let request = empty(Method::GET, &format!("/images/{image}/get"));
         match self.ask(CALL, request).await? {
             Ok(answer) => Ok(Export { transport: Arc::clone(&self.transport), answer }),
+            Err((_, message)) if denial::is_no_space(&message) => Err(Error::NoSpace { reason: one_line(&message) }),
+            Err((_, message)) if denial::is_empty_export(&message) => Err(Error::NoLayers),
             Err((status, message)) => Err(Error::Answer { call: CALL.to_owned(), status, message }),
         }
     }

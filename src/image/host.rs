@@ -55,11 +55,16 @@ impl EcrHost {
         &self.region
     }
 
+    /// The partition, as ARNs begin with it: `aws`.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        Partition::of(&self.region).id
+    }
+
     /// The ARN of a repository in this registry, as a policy names it.
     #[must_use]
     pub fn arn(&self, name: &super::RepositoryName) -> String {
-        let partition = Partition::of(&self.region).id;
-        format!("arn:{partition}:ecr:{}:{}:repository/{name}", self.region, self.account)
+        format!("arn:{}:ecr:{}:{}:repository/{name}", self.partition(), self.region, self.account)
     }
 
     /// Whether this is a FIPS end point.

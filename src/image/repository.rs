@@ -38,6 +38,13 @@ impl Repository {
         format!("{self}:{tag}")
     }
 
+    /// How the AWS CLI creates it, as the beginning of a hint.
+    #[must_use]
+    pub fn creation(&self) -> String {
+        let (name, region) = (&self.name, self.host.region());
+        format!("create it with `aws ecr create-repository --repository-name {name} --region {region}`")
+    }
+
     /// `<repository>@<digest>`
     #[must_use]
     pub fn at(&self, digest: &Digest) -> String {

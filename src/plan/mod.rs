@@ -5,6 +5,7 @@
 //! | `tags` | what becomes of the tags, and whether that may be |
 //! | `builder` | which builder builds |
 //! | `limits` | what is beyond ECR's limits |
+//! | `preview` | what a dry run tells of all that |
 //! | `cache` | which images may serve as a cache |
 //! | `repository` | what of a repository is to be changed |
 //! | `scan` | whether the scan of an image lets it pass |
@@ -13,6 +14,7 @@
 mod builder;
 mod cache;
 mod limits;
+mod preview;
 pub mod repository;
 mod scan;
 mod table;
@@ -21,6 +23,7 @@ mod tags;
 pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};
 pub use cache::cache_tags;
 pub use limits::context_beyond_a_layer;
+pub use preview::preview;
 pub use scan::{Late, NoResult, Stopped, Verdict, Watched, conclude, judge};
 pub use table::{summary, table};
 pub use tags::{Course, Forbidden, Gap, NotTheSame, PlannedTag, Standing, course, strangers};

@@ -213,7 +213,7 @@ impl NoResult {
                     "add the repository to a filter of the registry's scanning configuration, or raise `SCAN_TIMEOUT`"
                 }
                 Late::Permission => {
-                    "let the key do `ecr:StartImageScan`, or turn on scan on push in the registry's scanning configuration"
+                    "allow `ecr:StartImageScan`, or turn on scan on push in the registry's scanning configuration"
                 }
             }
             .to_owned(),

@@ -19,8 +19,10 @@ pub struct PlannedTag {
 pub struct Standing<'a> {
     /// The repository.
     pub repository: &'a Repository,
-    /// `None` when the key may not ask for it; a taken tag is then found at the push only.
+    /// The tag policy at the push. `None` when the key may not ask for it; a taken tag is then found at the push only.
     pub mutability: Option<&'a Mutability>,
+    /// The tag policy before the run changes it; `None` where it changes nothing.
+    pub before: Option<&'a Mutability>,
     /// The tags, in the order of `TAG`, the same in every repository.
     pub tags: &'a [PlannedTag],
 }
@@ -63,7 +65,7 @@ pub struct Gap {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// The tag is taken and may not be moved.
-    #[error("tag `{tag}` exists in `{repository}` as {now}, and the repository's tags are immutable")]
+    #[error("tag `{tag}` exists in `{repository}` as {now}, and the repository's tags are {}immutable", if *.is_wish { "to be " } else { "" })]
     TagTaken {
         /// The tag.
         tag: Tag,
@@ -71,6 +73,8 @@ pub enum Forbidden {
         repository: Repository,
         /// What it names.
         now: Digest,
+        /// Whether it is this run that makes the tag immutable.
+        is_wish: bool,
     },
     /// The tag exists, which the user does not want.
     #[error("tag `{tag}` exists in `{repository}` as {now}, and `IF_TAG_EXISTS` is `fail`")]
@@ -123,7 +127,11 @@ impl Explain for Forbidden {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::TagTaken { .. } => {
+            Self::TagTaken { is_wish: true, .. } => {
+                "choose a `TAG` that is new with each build, such as `$BITBUCKET_BUILD_NUMBER`, or name the tags that are to move in `TAG_MUTABILITY_EXCEPT`"
+                    .to_owned()
+            }
+            Self::TagTaken { is_wish: false, .. } => {
                 "choose a `TAG` that is new with each build, such as `$BITBUCKET_BUILD_NUMBER`; if this step is only run again, `IF_TAG_EXISTS=skip` keeps what is there"
                     .to_owned()
             }
@@ -142,14 +150,22 @@ impl Explain for Forbidden {
 
 /// The built image is not the one that the tags which exist name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("tags {existing} exist and name {digest}, which is not what was built: {difference}")]
+#[error("{} {digest}, which is not what was built: {difference}", names(.existing))]
 pub struct NotTheSame {
-    /// The tags, each quoted.
-    pub existing: String,
+    /// The tags.
+    pub existing: Vec<Tag>,
     /// What they name.
     pub digest: Digest,
     /// The first difference that was found.
     pub difference: String,
+}
+
+fn names(tags: &[Tag]) -> String {
+    let quoted: Vec<String> = tags.iter().map(|tag| format!("`{tag}`")).collect();
+    match quoted.as_slice() {
+        [one] => format!("tag {one} exists and names"),
+        several => format!("tags {} exist and name", several.join(", ")),
+    }
 }
 
 impl Explain for NotTheSame {
@@ -181,6 +197,7 @@ pub fn course(rule: IfTagExists, standings: &[Standing<'_>]) -> Result<Course, V
                     tag: tag.clone(),
                     repository: standing.repository.clone(),
                     now: now.clone(),
+                    is_wish: standing.before.is_some_and(|before| !before.forbids_moving(tag)),
                 })
                 .collect()
         }

@@ -70,6 +70,8 @@ pub(super) struct Printer<W: Write> {
     full: bool,
     /// What is printed now is the end of the log.
     is_end: bool,
+    /// How many of the last lines are empty.
+    empty: usize,
     /// Nobody reads stderr any more, which is no reason to fail the run.
     deaf: bool,
 }
@@ -78,7 +80,7 @@ impl<W: Write> Printer<W> {
     pub(super) fn new(out: W, style: Style) -> Self {
         let steps = Steps::new(style.debug, LONGEST_LINE);
         let (out, masks) = (BufWriter::new(out), Masks::default());
-        Self { out, style, masks, steps, written: 0, full: false, is_end: false, deaf: false }
+        Self { out, style, masks, steps, written: 0, full: false, is_end: false, empty: 0, deaf: false }
     }
 
     /// Prints until the last sender is gone.
@@ -288,8 +290,15 @@ impl<W: Write> Printer<W> {
         }
     }
 
+    /// An empty line, unless there is one already.
+    fn space(&mut self) {
+        if self.empty == 0 {
+            self.line("");
+        }
+    }
+
     fn done(&mut self, lines: &[String], took: Duration) {
-        self.line("");
+        self.space();
         for (index, line) in lines.iter().enumerate() {
             let text = self.clean(line);
             let took = if index == 0 { format!(" in {}", duration(took)) } else { String::new() };
@@ -298,9 +307,12 @@ impl<W: Write> Printer<W> {
     }
 
     fn failed(&mut self, failures: &[Failure], took: Duration) {
-        self.line("");
-        for failure in failures {
-            self.advice("", &self.paint(BAD, "✖"), &failure.message, failure.hint.as_deref());
+        self.space();
+        for (at, failure) in failures.iter().enumerate() {
+            // Failures of one kind, such as one in each region, share one hint.
+            let is_said_below = failures.get(at + 1).is_some_and(|next| next.hint == failure.hint);
+            let hint = failure.hint.as_deref().filter(|_| !is_said_below);
+            self.advice("", &self.paint(BAD, "✖"), &failure.message, hint);
         }
         self.line(&format!("exit code {} after {}", error::exit_code(failures) as u8, duration(took)));
     }
@@ -326,6 +338,7 @@ impl<W: Write> Printer<W> {
 
     fn write(&mut self, text: &str) {
         self.written += text.len() as u64 + 1;
+        self.empty = if text.is_empty() || text.ends_with('\n') { self.empty + 1 } else { 0 };
         if !self.deaf {
             self.deaf = writeln!(self.out, "{text}").is_err();
         }

@@ -172,6 +172,31 @@ async fn the_log_of_a_failed_step_ends_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn failures_of_one_kind_share_a_hint_and_the_title_needs_no_second_empty_line() {
+    let paper = Paper::default();
+    let log = Log::start(paper.clone(), PLAIN).unwrap();
+    log.send(Event::Title("ecr-pipe 1.0".to_owned())).await;
+    let failure = |message: &str, hint: &str| Failure {
+        code: ExitCode::Variables,
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+    };
+    let failures = [failure("here", "try another"), failure("there", "try another"), failure("more", "look")];
+    log.failed(&failures, Duration::from_secs(1)).await;
+    log.flush().await;
+    insta::assert_snapshot!(paper.text(), @r#"
+        ecr-pipe 1.0
+
+        ✖ here
+        ✖ there
+          hint: try another
+        ✖ more
+          hint: look
+        exit code 2 after 1.0s
+        "#);
+}
+
+#[tokio::test]
 async fn colours_are_our_own_and_the_last_lines_are_green() {
     let style = Style { color: true, debug: true };
     let paper = Paper::default();

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use reqwest::{Method, Response};
 
 use super::client::{Asked, Refusal, Registry};
-use super::error::{Action, Error};
+use super::error::Error;
 use super::manifests::Put;
-use crate::aws::Token;
+use crate::aws::{Action, Token};
 use crate::image::{Digest, Hasher};
 
 /// The most that is read of a blob that is held whole. An image's configuration is seldom longer than 100 kB.
@@ -32,10 +32,7 @@ impl Registry {
         let looked = self.patiently(async |token| self.try_head(asked, token).await).await;
         match looked {
             // An answer to `HEAD` has no body that could say why: a fresh token was refused as well, so it is not that.
-            Err(Error::Unauthorized { answer }) if answer.is_forbidden() => {
-                let (repository, answer) = (self.repository().clone(), Box::new(answer));
-                Err(Error::Denied { repository, action: asked.action, answer })
-            }
+            Err(Error::Unauthorized { answer }) if answer.is_forbidden() => Err(self.denied(asked.action, answer)),
             looked => looked,
         }
     }

@@ -9,9 +9,9 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::ExposeSecret as _;
 use tokio::time::timeout;
 
-use super::error::{Action, Answer, Error};
+use super::error::{Answer, Error};
 use super::pacer::Pacer;
-use crate::aws::{Token, TokenSource};
+use crate::aws::{Action, Token, TokenSource};
 use crate::image::Repository;
 
 /// What is read of an error's body.
@@ -56,23 +56,23 @@ impl<E: Into<Error>> From<E> for Refusal {
 }
 
 impl Registry {
-    /// Nothing is sent yet.
+    /// Nothing is sent yet. Tokens and pace are shared by all repositories of an account in a region.
     #[must_use]
-    pub fn new(client: Client, repository: Repository, tokens: Arc<TokenSource>, backoff: ExponentialBuilder) -> Self {
+    pub fn new(
+        client: Client,
+        repository: Repository,
+        tokens: Arc<TokenSource>,
+        pacer: Arc<Pacer>,
+        backoff: ExponentialBuilder,
+    ) -> Self {
         let base = format!("https://{}", repository.host);
-        Self { client, base, repository, tokens, backoff, pacer: Arc::default() }
+        Self { client, base, repository, tokens, backoff, pacer }
     }
 
     /// The same, that tries everything once.
     #[must_use]
     pub fn impatient(&self) -> Self {
         Self { backoff: self.backoff.with_max_times(0), ..self.clone() }
-    }
-
-    /// The same, that puts manifests at a pace that it shares with others: the quota is that of an account in a region.
-    #[must_use]
-    pub fn at_the_pace_of(&self, pacer: &Arc<Pacer>) -> Self {
-        Self { pacer: Arc::clone(pacer), ..self.clone() }
     }
 
     /// The same, at another address than its host's.
@@ -178,10 +178,16 @@ impl Registry {
             StatusCode::NOT_FOUND if answer.is("NAME_UNKNOWN") => Error::NoRepository { repository },
             StatusCode::UNAUTHORIZED => Error::Unauthorized { answer },
             StatusCode::FORBIDDEN if answer.says_that_the_token_expired() => Error::Unauthorized { answer },
-            StatusCode::FORBIDDEN => Error::Denied { repository, action: asked.action, answer: Box::new(answer) },
+            StatusCode::FORBIDDEN => self.denied(asked.action, answer),
             _ => Error::Refused { answer },
         };
         Err(Refusal { error, wait })
+    }
+
+    /// A permission that is lacking, and to whom.
+    pub(super) fn denied(&self, action: Action, answer: Answer) -> Error {
+        let principal = Box::new(self.tokens.ecr().principal().clone());
+        Error::Denied { principal, repository: self.repository.clone(), action, answer: Box::new(answer) }
     }
 
     /// The body up to a number of bytes.

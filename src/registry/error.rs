@@ -4,47 +4,9 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::aws;
+use crate::aws::{self, Action, Principal, allow};
 use crate::error::{ExitCode, Explain};
 use crate::image::{Digest, Repository, Tag};
-
-/// What was asked of a registry, named as the IAM action that it needs (user guide, "IAM permissions for pushing an image").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// To read a manifest.
-    BatchGetImage,
-    /// To write one, or a tag.
-    PutImage,
-    /// To see whether a blob is there.
-    BatchCheckLayerAvailability,
-    /// To read a blob.
-    GetDownloadUrlForLayer,
-    /// To begin an upload.
-    InitiateLayerUpload,
-    /// To send its bytes.
-    UploadLayerPart,
-    /// To end it.
-    CompleteLayerUpload,
-}
-
-impl Action {
-    /// What a key that lacks it may not do with a repository.
-    fn verb(self) -> &'static str {
-        match self {
-            Self::BatchGetImage => "read",
-            Self::PutImage => "put an image into",
-            Self::BatchCheckLayerAvailability => "look for layers in",
-            Self::GetDownloadUrlForLayer => "read layers of",
-            Self::InitiateLayerUpload | Self::UploadLayerPart | Self::CompleteLayerUpload => "upload layers to",
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ecr:{self:?}")
-    }
-}
 
 /// What a registry, or the way to it, refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,12 +23,14 @@ pub enum Error {
         /// What it answered.
         answer: Answer,
     },
-    /// The key may not do this with the repository.
-    #[error("the key may not {} `{repository}`: {answer}", action.verb())]
+    /// A permission is lacking.
+    #[error("{principal} may not {} `{repository}`: {answer}", verb(*action))]
     Denied {
+        /// Who may not.
+        principal: Box<Principal>,
         /// The repository.
         repository: Repository,
-        /// What was asked.
+        /// What it needs (user guide, "IAM permissions for pushing an image").
         action: Action,
         /// What it answered.
         answer: Box<Answer>,
@@ -139,7 +103,25 @@ pub enum Error {
     },
     /// No token could be had.
     #[error(transparent)]
-    Token(#[from] aws::Error),
+    Token(Box<aws::Error>),
+}
+
+impl From<aws::Error> for Error {
+    fn from(error: aws::Error) -> Self {
+        Self::Token(Box::new(error))
+    }
+}
+
+/// What who lacks an action of a registry may not do with a repository.
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::BatchGetImage => "read",
+        Action::PutImage => "put an image into",
+        Action::BatchCheckLayerAvailability => "look for layers in",
+        Action::GetDownloadUrlForLayer => "read layers of",
+        Action::InitiateLayerUpload | Action::UploadLayerPart | Action::CompleteLayerUpload => "upload layers to",
+        _ => "use",
+    }
 }
 
 /// An answer that is no success, without anything secret.
@@ -290,20 +272,14 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoRepository { repository } => {
-                let (name, region) = (&repository.name, repository.host.region());
-                format!(
-                    "create it with `aws ecr create-repository --repository-name {name} --region {region}`, or correct `IMAGE`"
-                )
-            }
+            Self::NoRepository { repository } => format!("{}, or correct `IMAGE`", repository.creation()),
             Self::Unauthorized { .. } => {
-                "check that `IMAGE` names a registry that the key may use, in the region the token was issued for"
+                "check that `IMAGE` names a registry that the credentials may use, in the region the token was issued for"
                     .to_owned()
             }
-            Self::Denied { repository, action, .. } => format!(
-                "allow it in the key's policy: {{\"Effect\": \"Allow\", \"Action\": \"{action}\", \"Resource\": \"{}\"}}",
-                repository.host.arn(&repository.name)
-            ),
+            Self::Denied { principal, repository, action, .. } => {
+                allow(principal, &[*action], &[repository.host.arn(&repository.name)])
+            }
             Self::TagImmutable { .. } => "choose another `TAG`, or make the repository's tags mutable".to_owned(),
             Self::Missing { .. } | Self::NotUnderstood { .. } => {
                 "see whether something deletes images there at the same time, and run the step again".to_owned()
@@ -321,7 +297,30 @@ impl Explain for Error {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may")]
+
     use super::*;
+    use crate::image::Name;
+
+    #[test]
+    fn a_denial_is_that_of_the_role_where_a_role_acts() {
+        let Ok(Name::Full(repository)) = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/web".parse() else {
+            panic!("a repository")
+        };
+        let principal = Box::new(Principal::Role("arn:aws:iam::123456789012:role/ci".parse().unwrap()));
+        let answer = Box::new(Answer::new("/v2/web/blobs/uploads/", 403, b"no"));
+        let error = Error::Denied { principal, repository, action: Action::UploadLayerPart, answer };
+        assert_eq!(
+            error.to_string(),
+            "role `arn:aws:iam::123456789012:role/ci` may not upload layers to \
+             `123456789012.dkr.ecr.eu-central-1.amazonaws.com/web`: HTTP 403 `no` to /v2/web/blobs/uploads/"
+        );
+        let hint = error.hint().unwrap();
+        assert!(
+            hint.starts_with("allow it in the role's policy: {") && hint.contains("\"ecr:UploadLayerPart\""),
+            "{hint}"
+        );
+    }
 
     #[test]
     fn an_answer_is_shown_with_its_code_and_cleaned_of_control_characters() {

@@ -28,10 +28,8 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn answering(answers: Vec<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&asked);
+        let (server, listener) = Self::unattended().await;
+        let seen = Arc::clone(&server.asked);
         tokio::spawn(async move {
             let mut answers = VecDeque::from(answers);
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -41,7 +39,14 @@ impl Server {
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
-        Self { address, asked }
+        server
+    }
+
+    /// A server that somebody else is to answer for.
+    pub(super) async fn unattended() -> (Self, TcpListener) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        (Self { address, asked: Arc::default() }, listener)
     }
 
     pub(super) fn asked(&self) -> Vec<String> {
@@ -104,6 +109,6 @@ pub(super) async fn registry(server: &Server, log: Log) -> (Registry, Server) {
     let endpoint = Endpoint::of(&repository.host, Some(api.address.clone()));
     let tokens = Arc::new(TokenSource::new(Ecr::new(&Session::of_keys(&keys, net.aws), endpoint), log));
     let backoff = ExponentialBuilder::new().with_min_delay(Duration::from_millis(1)).with_max_times(2);
-    let registry = Registry::new(net.registry, repository, tokens, backoff).at(server.address.clone());
+    let registry = Registry::new(net.registry, repository, tokens, Arc::default(), backoff).at(server.address.clone());
     (registry, api)
 }

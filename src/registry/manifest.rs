@@ -64,38 +64,18 @@ struct Named {
     manifests: Option<Vec<Descriptor>>,
 }
 
-#[derive(Deserialize)]
-struct Parts {
-    config: Option<Config>,
-    #[serde(default)]
-    layers: Vec<Part>,
-}
-
-#[derive(Deserialize)]
-struct Config {
-    digest: String,
-    size: u64,
-}
-
-#[derive(Deserialize)]
-struct Part {
-    size: u64,
-}
-
 impl Manifest {
     /// Of its bytes. What is no manifest names nothing.
     #[must_use]
     pub fn new(bytes: Bytes, media_type: String) -> Self {
-        let parts: Option<Parts> = serde_json::from_slice(&bytes).ok();
-        let layers: u64 = parts.iter().flat_map(|parts| &parts.layers).map(|layer| layer.size).sum();
-        let config = parts.and_then(|parts| parts.config);
-        Self {
-            digest: Digest::of(&bytes),
-            media_type,
-            image_bytes: config.as_ref().map(|config| config.size + layers),
-            config: config.and_then(|config| config.digest.parse().ok()),
-            bytes,
+        let digest = Digest::of(&bytes);
+        let mut manifest = Self { digest, media_type, bytes, config: None, image_bytes: None };
+        if let Ok(Content::Image(parts)) = manifest.content() {
+            // The sizes are the registry's to say, and so may be anything.
+            manifest.image_bytes = Some(parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.size)));
+            manifest.config = parts.into_iter().next().map(|config| config.digest);
         }
+        manifest
     }
 
     /// What it names.
@@ -154,9 +134,13 @@ mod tests {
 
     #[test]
     fn the_size_of_an_image_is_that_of_its_config_and_layers() {
-        let bytes = br#"{"schemaVersion":2,"config":{"digest":"d","size":10},"layers":[{"size":100},{"size":1000}]}"#;
-        assert_eq!(of(bytes).image_bytes, Some(1110));
-        assert_eq!(of(br#"{"manifests":[{"size":100}]}"#).image_bytes, None);
+        let part = |size: u64| format!(r#"{{"digest":"{}","size":{size}}}"#, Digest::of(b""));
+        let image =
+            |config, layer| format!(r#"{{"config":{},"layers":[{},{}]}}"#, part(config), part(layer), part(1000));
+        assert_eq!(of(image(10, 100).as_bytes()).image_bytes, Some(1110));
+        assert_eq!(of(image(10, u64::MAX).as_bytes()).image_bytes, Some(u64::MAX), "a size that cannot be");
+        let index = format!(r#"{{"manifests":[{}]}}"#, part(100));
+        assert_eq!(of(index.as_bytes()).image_bytes, None);
         assert_eq!(of(b"{}").image_bytes, None);
         assert_eq!(of(b"no JSON").image_bytes, None);
     }

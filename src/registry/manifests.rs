@@ -5,10 +5,10 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT as ACCEPT_HEADER, CONTENT_TYPE};
 
 use super::client::{Asked, Refusal, Registry, header};
-use super::error::{Action, Error};
+use super::error::Error;
 use super::manifest::{ACCEPT, MAX_BYTES, Manifest};
 use super::reference::Reference;
-use crate::aws::Token;
+use crate::aws::{Action, Token};
 use crate::image::{Digest, Likeness};
 
 /// What a `PUT` of a manifest came to.

@@ -19,7 +19,7 @@ mod upload;
 pub use blobs::Blob;
 pub use client::Registry;
 pub use copy::copy;
-pub use error::{Action, Error};
+pub use error::Error;
 pub use images::PlatformImage;
 pub use manifest::{Content, Descriptor, Manifest};
 pub use manifests::Put;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const AT_MOST: usize = 8;
 const WITHIN: Duration = Duration::from_secs(1);
 
-/// Lets no more than [`AT_MOST`] through within any second.
+/// Lets no more than 8 through within any second.
 #[derive(Debug, Default)]
 pub struct Pacer {
     turns: Mutex<VecDeque<Instant>>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::Registry;
@@ -13,22 +13,21 @@ use crate::image::Digest;
 
 /// How many pieces may wait for each registry.
 const WAITING: usize = 4;
-/// How long a registry may take no bytes before the others go on without it.
-const STALL: Duration = Duration::from_mins(1);
+/// How long a registry may take no bytes before the others go on without it. What is still in its socket then, reqwest gives up
+/// after half a minute (`tcp_user_timeout`).
+const STALL: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 
 /// Where the bytes are written.
 #[derive(Debug)]
 pub struct Spread {
-    sinks: Vec<Sink>,
+    sinks: Vec<Option<Sink>>,
 }
 
+/// An upload that takes bytes. It ends for reasons that it tells itself, or when it is told that it takes too long.
 #[derive(Debug)]
-enum Sink {
-    Open(mpsc::Sender<Piece>),
-    /// It has ended its upload, for a reason that it tells itself.
-    Closed,
-    /// It takes no more bytes.
-    Stalled,
+struct Sink {
+    pieces: mpsc::Sender<Piece>,
+    stalled: oneshot::Sender<()>,
 }
 
 impl Spread {
@@ -43,12 +42,14 @@ impl Spread {
     }
 
     async fn hand(&mut self, piece: impl Fn() -> Piece) {
-        for sink in &mut self.sinks {
-            let Sink::Open(sender) = sink else { continue };
-            match timeout(STALL, sender.send(piece())).await {
+        for place in &mut self.sinks {
+            let Some(sink) = place else { continue };
+            match timeout(STALL, sink.pieces.send(piece())).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => *sink = Sink::Closed,
-                Err(_) => *sink = Sink::Stalled,
+                Ok(Err(_)) => *place = None,
+                Err(_) => {
+                    let _ = place.take().map(|sink| sink.stalled.send(()));
+                }
             }
         }
     }
@@ -67,22 +68,25 @@ pub async fn spread<T, E>(
         .into_iter()
         .zip(registries)
         .map(|(begun, registry)| {
-            let (sender, receiver) = mpsc::channel(WAITING);
-            let sink = if begun.is_ok() { Sink::Open(sender) } else { Sink::Closed };
-            (sink, async move { registry.receive(begun.map_err(NotTaken::for_good)?, receiver).await })
+            let (sender, pieces) = mpsc::channel(WAITING);
+            let (told, stalled) = oneshot::channel();
+            let sink = begun.is_ok().then_some(Sink { pieces: sender, stalled: told });
+            let upload = async move {
+                let place = begun.map_err(NotTaken::for_good)?;
+                tokio::select! {
+                    end = registry.receive(place, pieces) => end,
+                    Ok(()) = stalled => {
+                        Err(NotTaken { error: Box::new(registry.lost("it takes no more bytes")), again: true })
+                    }
+                }
+            };
+            (sink, upload)
         })
         .unzip();
     let feeding = async {
         let mut spread = Spread { sinks };
-        let fed = source(&mut spread).await;
-        let stalled: Vec<bool> = spread.sinks.iter().map(|sink| matches!(sink, Sink::Stalled)).collect();
-        (fed, stalled)
+        source(&mut spread).await
     };
-    let ((fed, stalled), ends) = tokio::join!(feeding, join_all(uploads));
-    let fed = fed?;
-    let told = ends.into_iter().zip(stalled).zip(registries).map(|((end, stalled), registry)| match end {
-        Err(_) if stalled => Err(NotTaken { error: Box::new(registry.lost("it takes no more bytes")), again: true }),
-        end => end,
-    });
-    Ok((fed, told.collect()))
+    let (fed, ends) = tokio::join!(feeding, join_all(uploads));
+    Ok((fed?, ends))
 }

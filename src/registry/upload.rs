@@ -19,9 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::client::{Asked, Refusal, Registry};
-use super::error::{Action, Error};
+use super::error::Error;
 use super::manifests::received;
-use crate::aws::Token;
+use crate::aws::{Action, Token};
 use crate::image::Digest;
 
 /// How long a registry may take to answer when it has all bytes: it has to put a large layer into its store.

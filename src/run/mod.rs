@@ -108,7 +108,7 @@ async fn whole(config: &Config, log: &Log, stdout: impl Write) -> Result<Vec<Str
     // The branch that loses is dropped at once, and with it the connection by which the engine works.
     if config.dry_run {
         dry_run::tell(config, &ready, log).await;
-        return Ok(vec!["dry run: nothing was built, pushed or changed".to_owned()]);
+        return Ok(["dry run", "nothing was built, pushed or changed"].map(str::to_owned).to_vec());
     }
     let ended = tokio::select! {
         ended = scan::gated(job(config, &ready, log, &mut took), config, &ready, log) => Ok(ended),

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::engine::ImageId;
 use crate::error::Failure;
 use crate::image::{Digest, Tag};
-use crate::plan::PlannedTag;
+use crate::plan::{Course, Gap, PlannedTag};
 use crate::progress::bytes;
 use crate::report::{Delivery, Outcome, Took, append_for_later_steps};
 
@@ -64,8 +64,22 @@ pub(super) fn report(
     let size = manifest.image_bytes.map(|size| format!(", {}", bytes(size))).unwrap_or_default();
     let tags = repositories.first().map(|delivery| delivery.tags.as_slice()).unwrap_or_default();
     let names: Vec<&str> = tags.iter().map(|(tag, _)| Tag::as_str(tag)).collect();
-    let verb = if image.is_some() { "pushed" } else { "kept" };
-    let mut lines: Vec<String> = uris.iter().map(|uri| format!("{verb} {uri}")).collect();
+    let verbs = uris.iter().enumerate().map(|(place, uri)| format!("{} {uri}", verb(ready, place)));
+    let mut lines: Vec<String> = verbs.collect();
     lines.push(format!("tagged {}{size}", names.join(", ")));
     Ok(lines)
+}
+
+/// What was done for a repository.
+fn verb(ready: &Ready, place: usize) -> &'static str {
+    let gaps = match &ready.destinations.course {
+        None | Some(Course::Build) => return "pushed",
+        Some(Course::Compare { gaps, .. } | Course::Keep { gaps }) => gaps,
+    };
+    let filled: Vec<&Gap> = gaps.iter().filter(|gap| gap.to == place).collect();
+    match filled.as_slice() {
+        [] => "kept",
+        filled if filled.iter().all(|gap| gap.from == place) => "tagged",
+        _ => "copied",
+    }
 }

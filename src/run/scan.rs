@@ -206,7 +206,9 @@ impl Watch<'_> {
             Ok(Ok(Started::Limit)) => in_vain("ECR starts none before 24 hours are over", Late::Tomorrow),
             Ok(Ok(Started::NotOnDemand)) => in_vain("the registry starts its scans by itself", Late::Registry),
             Ok(Err(error)) if error.is_temporary() => Asked::Not,
-            Ok(Err(error)) if error.is_denied() => in_vain("the key may not start one", Late::Permission),
+            Ok(Err(error)) if error.is_denied() => {
+                in_vain(&format!("{} may not start one", self.ecr.principal()), Late::Permission)
+            }
             Ok(Err(error)) => in_vain(&error.to_string(), Late::End),
         };
         Ok(())

@@ -130,7 +130,11 @@ async fn a_session_near_its_end_is_renewed_once_for_all_who_ask() {
 #[tokio::test]
 async fn a_session_that_cannot_be_renewed_serves_to_its_end_and_then_says_why() {
     let fake = Fake::new(|_, _| refused(400, "ExpiredTokenException"));
-    assert_eq!(aged(&fake, -1, 60).await.credentials().await.unwrap().access_key_id(), "OLD");
+    let role = aged(&fake, -1, 60).await;
+    for _ in 0..3 {
+        assert_eq!(role.credentials().await.unwrap().access_key_id(), "OLD");
+    }
+    assert_eq!(fake.asked().len(), 1, "not asked again at each use");
     let error = aged(&fake, -300, -1).await.credentials().await.unwrap_err();
     insta::assert_snapshot!(explain(&error), @r"
     the session of role `arn:aws:iam::123456789012:role/bitbucket` is over and there is no new one: the step's OIDC token has expired, so that role `arn:aws:iam::123456789012:role/bitbucket` cannot be assumed
@@ -199,7 +203,7 @@ async fn refusals_of_the_second_role_name_both_policies() {
     let keys = config(&keys).credentials.unwrap();
     insta::assert_snapshot!(explain(&refusal(&keys, 403, "AccessDenied").await), @r#"
     the key may not assume role `arn:aws:iam::210987654321:role/push` (words)
-    hint: the key needs {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::210987654321:role/push"}, and the trust policy of that role {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "<ARN of the key's user>"}, "Condition": {"StringEquals": {"sts:ExternalId": "<AWS_ROLE_EXTERNAL_ID>"}}}
+    hint: the key needs {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::210987654321:role/push"}, and the trust policy of that role {"Effect": "Allow", "Principal": {"AWS": "<ARN of the key's user>"}, "Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": "<AWS_ROLE_EXTERNAL_ID>"}}}
     "#);
     assert!(matches!(refusal(&keys, 403, "InvalidClientTokenId").await, Error::UnknownKey(_)));
     assert!(matches!(refusal(&keys, 403, "ExpiredToken").await, Error::Expired(_)));
@@ -209,7 +213,7 @@ async fn refusals_of_the_second_role_name_both_policies() {
     });
     insta::assert_snapshot!(explain(&open(&oidc(Some(SECOND)), &fake).await.unwrap_err()), @r#"
     role `arn:aws:iam::123456789012:role/bitbucket` may not assume role `arn:aws:iam::210987654321:role/push` (words)
-    hint: role `arn:aws:iam::123456789012:role/bitbucket` needs {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::210987654321:role/push"}, and the trust policy of that role {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::123456789012:role/bitbucket"}, "Condition": {"StringEquals": {"sts:ExternalId": "<AWS_ROLE_EXTERNAL_ID>"}}}
+    hint: role `arn:aws:iam::123456789012:role/bitbucket` needs {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::210987654321:role/push"}, and the trust policy of that role {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:role/bitbucket"}, "Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": "<AWS_ROLE_EXTERNAL_ID>"}}}
     "#);
 }
 

@@ -129,3 +129,10 @@ fn a_bare_name_needs_a_region() {
       hint: write it like `eu-central-1`
     ");
 }
+
+#[test]
+fn what_only_a_push_does_is_warned_of_without_one() {
+    let found = config(&[("PUSH", "false"), ("IF_TAG_EXISTS", "skip")]);
+    assert_eq!(found.warnings[0].message, "`IF_TAG_EXISTS` does nothing while `PUSH` is `false`");
+    assert_eq!(found.warnings.len(), 1);
+}

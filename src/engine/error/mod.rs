@@ -190,6 +190,15 @@ pub enum Error {
         /// What the connection says.
         reason: String,
     },
+    /// The engine has no room for what it has to write.
+    #[error("the engine's disk is full: {reason}")]
+    NoSpace {
+        /// The engine's words.
+        reason: String,
+    },
+    /// The image has no layers, and the engine does not export such an image.
+    #[error("the image has no layers, and this engine does not export such an image")]
+    NoLayers,
     /// The answer cannot be understood.
     #[error("the engine's answer to {call} is not understood: {reason}")]
     NotUnderstood {
@@ -234,6 +243,8 @@ impl Error {
             | Self::NotUpgraded { .. }
             | Self::SessionTimeout { .. }
             | Self::SessionDropped { .. }
+            | Self::NoSpace { .. }
+            | Self::NoLayers
             | Self::NotUnderstood { .. }
             | Self::RequestTooLong { .. } => false,
         }
@@ -268,6 +279,8 @@ impl Explain for Error {
             | Self::NotUpgraded { .. }
             | Self::SessionTimeout { .. }
             | Self::SessionDropped { .. }
+            | Self::NoSpace { .. }
+            | Self::NoLayers
             | Self::NotUnderstood { .. } => ExitCode::Engine,
         }
     }
@@ -291,6 +304,8 @@ impl Explain for Error {
             Self::NoEngine { .. } => "set `DOCKER_HOST` to where the engine listens".to_owned(),
             Self::NotUpgraded { .. } | Self::SessionTimeout { .. } => "BuildKit needs a way to the engine that lets `Upgrade: h2c` pass: name the engine itself in `DOCKER_HOST`; a build that needs no BuildKit can do with `BUILDER` as `classic`".to_owned(),
             Self::Dropped { .. } | Self::SessionDropped { .. } => "the engine may have been killed for want of memory: give the docker service more (`definitions: services: docker: memory: 2048`)".to_owned(),
+            Self::NoSpace { .. } => "free space with `docker system prune`, or use a step of a larger size; an export takes as much again as the image".to_owned(),
+            Self::NoLayers => "give it a file, such as by `COPY`, or name one repository in `IMAGE`".to_owned(),
             Self::RequestTooLong { .. } => "put large values into files of the context instead".to_owned(),
             Self::Answer { .. } | Self::NotUnderstood { .. } => return None,
         };

@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::error::{ExitCode, Explain, Failure};
-use crate::image::EcrHost;
+use crate::image::Name;
 
 /// Why an image did not get into the registry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,13 +123,14 @@ impl Explain for PushError {
             Self::Engine(error) => return error.hint(),
             Self::Login(failure) => return failure.hint.clone(),
             Self::RepositoryMissing { repository, .. } => {
-                let (host, name) = repository.split_once('/').unwrap_or(("", repository));
-                let region = host.parse::<EcrHost>().map(|host| format!(" --region {}", host.region()));
-                let region = region.unwrap_or_default();
-                format!("create it with `aws ecr create-repository --repository-name {name}{region}`, or correct `IMAGE`")
+                let command = match repository.parse() {
+                    Ok(Name::Full(repository)) => repository.creation(),
+                    Ok(Name::Bare(_)) | Err(_) => "create it".to_owned(),
+                };
+                format!("{command}, or correct `IMAGE`")
             }
             Self::TagImmutable { .. } => "choose another `TAG`, or make the repository's tags mutable".to_owned(),
-            Self::Unauthorized { .. } => "a fresh token was refused too: check that `IMAGE` names a registry that the key may use".to_owned(),
+            Self::Unauthorized { .. } => "a fresh token was refused too: check that `IMAGE` names a registry that the credentials may use".to_owned(),
             Self::Denied { .. } => "allow `ecr:InitiateLayerUpload`, `ecr:UploadLayerPart`, `ecr:CompleteLayerUpload`, `ecr:BatchCheckLayerAvailability`, `ecr:BatchGetImage` and `ecr:PutImage` on it; if they are, the repository's image quota may be reached".to_owned(),
             Self::Throttled { .. } => "run again a little later, with fewer pushes at the same time".to_owned(),
             Self::Unavailable { .. } | Self::NoDigest { .. } => "run again; if it stays so, look at the AWS status page and at the engine's way to the registry".to_owned(),

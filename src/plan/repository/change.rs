@@ -46,6 +46,11 @@ impl Change {
         }
     }
 
+    /// Before and after in a few words, without the details of what has many.
+    pub(super) fn summary(&self) -> String {
+        self.lines().swap_remove(0).trim_end_matches(':').to_owned()
+    }
+
     /// Before and after, a line or several: the first is the subject's.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {

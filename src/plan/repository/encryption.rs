@@ -3,12 +3,10 @@
 use crate::aws::EncryptionState;
 use crate::config::Encryption;
 use crate::error::{ExitCode, Explain};
+use crate::image::Repository;
 
 /// The encryption differs.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the repository is encrypted with {found}, and `KMS_KEY` asks for {wanted}: that is set when a repository is created and cannot be changed"
-)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unchangeable {
     /// In words.
     pub found: String,
@@ -16,7 +14,21 @@ pub struct Unchangeable {
     pub wanted: String,
 }
 
-impl Explain for Unchangeable {
+/// A repository is to be made as it is wanted, and its encryption differs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{repository}` is encrypted with {}, and `KMS_KEY` asks for {}: that is set when a repository is created and cannot be changed",
+    .encryption.found,
+    .encryption.wanted
+)]
+pub struct OtherEncryption {
+    /// The repository.
+    pub repository: Repository,
+    /// How it is, and how it is wanted.
+    pub encryption: Unchangeable,
+}
+
+impl Explain for OtherEncryption {
     fn exit_code(&self) -> ExitCode {
         ExitCode::Repository
     }
@@ -26,6 +38,28 @@ impl Explain for Unchangeable {
             "remove `KMS_KEY`, or push to a repository with another name, which `CREATE_REPOSITORY` set to `true` creates with this key"
                 .to_owned(),
         )
+    }
+}
+
+/// The key is one of another region than the repository that is to be created.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`KMS_KEY`: it is a key in {region}, and `{}` is to be created in {}", repository.name, repository.host.region()
+)]
+pub struct KeyElsewhere {
+    /// The key's region.
+    pub region: String,
+    /// The repository.
+    pub repository: Repository,
+}
+
+impl Explain for KeyElsewhere {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::Variables
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("name the key by an `alias/…`, which each region has for itself".to_owned())
     }
 }
 

@@ -1,15 +1,17 @@
 //! A repository that is not there, and that nothing will create.
 
-use crate::aws::Action;
+use crate::aws::{Action, Principal};
 use crate::error::{ExitCode, Explain};
 use crate::image::Repository;
 
 /// There is no such repository.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("repository `{}` does not exist in account {}, region {}{}", repository.name, repository.host.account(), repository.host.region(), why)]
+#[error("repository `{}` does not exist in account {}, region {}{}", repository.name, repository.host.account(), repository.host.region(), words(why, principal))]
 pub struct Missing {
     /// Which.
     pub repository: Repository,
+    /// Who asks.
+    pub principal: Principal,
     /// Why it will not be created.
     pub why: Why,
 }
@@ -19,24 +21,22 @@ pub struct Missing {
 pub enum Why {
     /// Nobody asked for it, and no creation template covers it.
     NotAsked,
-    /// Nobody asked for it, and the key may not ask for creation templates.
+    /// Nobody asked for it, and who asks may not see creation templates.
     TemplatesUnknown,
-    /// It is in another account than the key's own, which is this.
+    /// It is in another account than the credentials' own, which is this.
     OtherAccount(String),
 }
 
-impl std::fmt::Display for Why {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotAsked => Ok(()),
-            Self::TemplatesUnknown => write!(
-                f,
-                ", and whether a creation template has the push create it is not known: the key may not do `{}`",
-                Action::DescribeRepositoryCreationTemplates
-            ),
-            Self::OtherAccount(own) => {
-                write!(f, ", and the key is of account {own}: only there it can create repositories")
-            }
+/// What follows on "does not exist".
+fn words(why: &Why, principal: &Principal) -> String {
+    match why {
+        Why::NotAsked => String::new(),
+        Why::TemplatesUnknown => format!(
+            ", and whether a creation template has the push create it is not known: {principal} may not do `{}`",
+            Action::DescribeRepositoryCreationTemplates
+        ),
+        Why::OtherAccount(own) => {
+            format!(", and {principal} is of account {own}: only there it can create repositories")
         }
     }
 }
@@ -47,8 +47,7 @@ impl Explain for Missing {
     }
 
     fn hint(&self) -> Option<String> {
-        let (name, region) = (&self.repository.name, self.repository.host.region());
-        let command = format!("create it with `aws ecr create-repository --repository-name {name} --region {region}`");
+        let command = self.repository.creation();
         Some(match &self.why {
             Why::NotAsked | Why::TemplatesUnknown => {
                 format!("{command}, set `CREATE_REPOSITORY` to `true`, or correct `IMAGE`")

@@ -5,18 +5,23 @@
 //! | `policy` | whether two policies mean the same |
 //! | `encryption` | whether two keys are the same |
 //! | `template` | whether a creation template covers a repository that is missing |
+//! | `missing` | why nothing creates a repository |
+//! | `change` | one thing that differs, and how it is told |
+//! | `told` | what the log says of it before the build |
 
 mod change;
 mod encryption;
 mod missing;
 mod policy;
 mod template;
+mod told;
 
 use crate::aws::{Mutability, NewRepository, Reading, RepositoryState};
 use crate::config::{Encryption, TagMutability};
+use crate::image::Repository;
 
 pub use change::Change;
-pub use encryption::Unchangeable;
+pub use encryption::{KeyElsewhere, OtherEncryption, Unchangeable};
 pub use missing::{Missing, Why};
 pub use policy::{Kind, Policy, Unusable};
 pub use template::covering;
@@ -154,10 +159,12 @@ impl Wanted {
         words.join("; ")
     }
 
-    /// Why the key cannot be that of a repository in this region.
+    /// Why the key cannot be that of this repository.
     #[must_use]
-    pub fn key_elsewhere(&self, region: &str) -> Option<&str> {
-        encryption::region(self.encryption.as_ref()).filter(|elsewhere| *elsewhere != region)
+    pub fn key_elsewhere(&self, repository: &Repository) -> Option<KeyElsewhere> {
+        let region = encryption::region(self.encryption.as_ref())?;
+        let is_elsewhere = region != repository.host.region();
+        is_elsewhere.then(|| KeyElsewhere { region: region.to_owned(), repository: repository.clone() })
     }
 
     fn differences(&self, actual: &Actual, partition: &str) -> Vec<Change> {

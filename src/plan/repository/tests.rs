@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::aws::{EncryptionState, Template};
+use crate::aws::{EncryptionState, Principal, Template};
 use crate::error::{ExitCode, Explain as _};
 
 const POLICY: &str =
@@ -139,28 +139,31 @@ fn keys_are_compared_by_what_is_known_of_them() {
         assert_eq!(compare(wanted, found.clone()), how, "{wanted} {found:?}");
     }
     let wanted = Wanted { encryption: Some(Encryption::Kms(arn)), ..Wanted::default() };
-    assert_eq!(wanted.key_elsewhere("eu-west-1"), Some("eu-central-1"));
-    assert_eq!(wanted.key_elsewhere("eu-central-1"), None);
+    let elsewhere = wanted.key_elsewhere(&repository("eu-west-1")).unwrap();
+    assert_eq!(
+        elsewhere.to_string(),
+        "`KMS_KEY`: it is a key in eu-central-1, and `shop/web` is to be created in eu-west-1"
+    );
+    assert_eq!(wanted.key_elsewhere(&repository("eu-central-1")), None);
     let alias = Wanted { encryption: Some(Encryption::Kms("alias/a".to_owned())), ..Wanted::default() };
-    assert_eq!(alias.key_elsewhere("eu-west-1"), None);
+    assert_eq!(alias.key_elsewhere(&repository("eu-west-1")), None);
 }
 
 #[test]
 fn an_encryption_that_differs_says_the_way_out() {
     let wanted = Wanted { encryption: Some(Encryption::Kms("alias/a".to_owned())), ..Wanted::default() };
-    let unchangeable = wanted.compare(&actual(), "aws").unchangeable.unwrap();
-    assert_eq!(unchangeable.exit_code(), ExitCode::Repository);
-    insta::assert_snapshot!(format!("{unchangeable}\nhint: {}", unchangeable.hint().unwrap()), @r"
-    the repository is encrypted with AES256, and `KMS_KEY` asks for KMS key `alias/a`: that is set when a repository is created and cannot be changed
+    let encryption = wanted.compare(&actual(), "aws").unchangeable.unwrap();
+    let other = OtherEncryption { repository: repository("eu-central-1"), encryption };
+    assert_eq!(other.exit_code(), ExitCode::Repository);
+    insta::assert_snapshot!(format!("{other}\nhint: {}", other.hint().unwrap()), @r"
+    `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web` is encrypted with AES256, and `KMS_KEY` asks for KMS key `alias/a`: that is set when a repository is created and cannot be changed
     hint: remove `KMS_KEY`, or push to a repository with another name, which `CREATE_REPOSITORY` set to `true` creates with this key
     ");
 }
 
 #[test]
 fn what_a_repository_is_created_with_is_told_in_one_line() {
-    insta::assert_snapshot!(everything().words(), @r"
-    immutable tags but for latest*, dev-*; scan on push; AES256; a lifecycle policy of 1 rule; a repository policy of 1 statement; 2 resource tags
-    ");
+    insta::assert_snapshot!(everything().words(), @"immutable tags but for latest*, dev-*; scan on push; AES256; a lifecycle policy of 1 rule; a repository policy of 1 statement; 2 resource tags");
     assert_eq!(Wanted::default().words(), "");
 }
 
@@ -180,15 +183,16 @@ fn the_template_with_the_longest_prefix_covers_a_name() {
     assert_eq!(covered(&[], "team/shop"), None);
 }
 
+fn repository(region: &str) -> Repository {
+    let name = "shop/web".parse().unwrap();
+    Repository { host: crate::image::EcrHost::of("123456789012", region), name }
+}
+
 #[test]
 fn a_missing_repository_says_why_nothing_creates_it() {
-    let crate::image::Name::Full(repository) =
-        "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web".parse().unwrap()
-    else {
-        panic!("a repository")
-    };
+    let repository = repository("eu-central-1");
     let each = [Why::NotAsked, Why::TemplatesUnknown, Why::OtherAccount("210987654321".to_owned())].map(|why| {
-        let missing = Missing { repository: repository.clone(), why };
+        let missing = Missing { repository: repository.clone(), principal: Principal::Key, why };
         format!("{missing}\n  hint: {}", missing.hint().unwrap())
     });
     insta::assert_snapshot!(each.join("\n"), @r"

@@ -140,7 +140,7 @@ fn what_stops_the_run_says_that_the_image_stays() {
     ");
     insta::assert_snapshot!(text(conclude(IMAGE, &GATE, &[watched("x", Err(timed_out("the key may not start a scan", Late::Permission)))])), @r"
     `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:11507a0e` is pushed and stays, but does not pass the scan gate (`SCAN_FAIL_ON` HIGH): no result after 5m: the key may not start a scan
-    hint: let the key do `ecr:StartImageScan`, or turn on scan on push in the registry's scanning configuration
+    hint: allow `ecr:StartImageScan`, or turn on scan on push in the registry's scanning configuration
     ");
     insta::assert_snapshot!(text(conclude(IMAGE, &GATE, &[watched("x", Err(timed_out("PENDING", Late::End)))])), @r"
     `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:11507a0e` is pushed and stays, but does not pass the scan gate (`SCAN_FAIL_ON` HIGH): no result after 5m: PENDING

@@ -34,7 +34,7 @@ fn decide(rule: IfTagExists, immutable: bool, images: &[&[u8]]) -> Result<Course
     let standings: Vec<Standing<'_>> = repositories
         .iter()
         .zip(&tags)
-        .map(|(repository, tags)| Standing { repository, mutability: Some(&mutability), tags })
+        .map(|(repository, tags)| Standing { repository, mutability: Some(&mutability), before: None, tags })
         .collect();
     course(rule, &standings)
 }
@@ -65,9 +65,23 @@ fn a_taken_tag_forbids_only_where_it_may_not_move() {
 }
 
 #[test]
+fn a_policy_that_the_run_is_to_set_is_told_as_one_to_come() {
+    let (before, wanted) = (Mutability::new(true, vec!["2.*".to_owned()]), Mutability::new(true, Vec::new()));
+    let tags = ["1.0", "2.0"].map(|tag| PlannedTag { tag: tag.parse().unwrap(), now: Some(digest(1)) });
+    let repository = repository(0);
+    let standing = Standing { repository: &repository, mutability: Some(&wanted), before: Some(&before), tags: &tags };
+    let forbidden = course(IfTagExists::Overwrite, &[standing]);
+    insta::assert_snapshot!(messages(forbidden.clone()), @"
+    tag `1.0` exists in `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web` as <1>, and the repository's tags are immutable
+    tag `2.0` exists in `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web` as <1>, and the repository's tags are to be immutable
+    ");
+    assert!(forbidden.unwrap_err()[1].hint().unwrap().ends_with("in `TAG_MUTABILITY_EXCEPT`"));
+}
+
+#[test]
 fn what_the_key_may_not_ask_forbids_nothing_before_the_push() {
     let tags = [PlannedTag { tag: "1.0".parse().unwrap(), now: Some(digest(1)) }];
-    let standing = Standing { repository: &repository(0), mutability: None, tags: &tags };
+    let standing = Standing { repository: &repository(0), mutability: None, before: None, tags: &tags };
     assert_eq!(course(IfTagExists::Overwrite, &[standing]), Ok(Course::Build));
 }
 

@@ -1,5 +1,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use super::super::Put;
 use super::super::fake::{Server, TOKENS, answer, registry};
 use super::super::spread;
@@ -116,4 +119,48 @@ async fn a_small_blob_is_one_put_unless_it_is_there() {
     assert_eq!((ended, asked.len()), (Ok(Put::WasThere), 2));
     let (ended, _) = put(vec![answer(403, "", ""), answer(403, "", "")]).await;
     assert!(matches!(ended, Err(Error::Denied { .. })), "{ended:?}");
+}
+
+/// Takes the head of a `PATCH` and none of its bytes; what comes back says that it has come so far.
+async fn stalling() -> (Server, tokio::sync::oneshot::Receiver<()>) {
+    let (server, listener) = Server::unattended().await;
+    let (told, reached) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        read_head(&mut first).await;
+        first.write_all(begun("/u/1").as_bytes()).await.unwrap();
+        drop(first);
+        let (mut second, _) = listener.accept().await.unwrap();
+        read_head(&mut second).await;
+        told.send(()).unwrap();
+        std::future::pending::<()>().await;
+    });
+    (server, reached)
+}
+
+async fn read_head(stream: &mut TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_no_more_bytes_is_given_up() {
+    let (server, reached) = stalling().await;
+    let (registry, _api) = registry(&server, Log::recorded().0).await;
+    let registries = [&registry];
+    let piece = Bytes::from(vec![0; 1 << 20]);
+    let ended = spread(&registries, async |spread| {
+        spread.write(&piece).await;
+        reached.await.unwrap();
+        // More than sockets hold.
+        for _ in 0..40 {
+            spread.write(&piece).await;
+        }
+        spread.end(&Digest::of(BLOB)).await;
+        Ok::<_, Error>(())
+    });
+    let NotTaken { error, again } = ended.await.unwrap().1.remove(0).unwrap_err();
+    assert!(again && error.to_string().ends_with(": it takes no more bytes"), "{error}");
 }

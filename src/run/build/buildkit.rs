@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::super::preflight::{CacheImage, Ready, Served};
+use super::super::preflight::{CacheImage, Destination, Ready, Served};
 use super::super::warn;
 use super::Stop;
+use crate::aws::{Action, allow};
 use crate::config::{Build, Config, Warning};
 use crate::dockerfile::VIRTUAL_CONTEXT;
 use crate::engine::{ApiVersion, BuildError, BuildkitRequest, Built, CacheState, Error, ImageId, Login};
 use crate::error::Failure;
+use crate::image::Repository;
 use crate::progress::vertices::{Summary, Vertices};
 use crate::progress::{Event, Log, duration};
 use crate::session::filesync::{FileSync, Source};
@@ -169,21 +171,20 @@ async fn tell_cache(summary: &Summary, ready: &Ready, log: &Log) {
         log.send(Event::Note(format!("cache {name}: {words}, look-up {}", duration(import.took)))).await;
     }
     if summary.cached > 0 {
-        log.send(Event::Note(format!("{} of {} steps cached", summary.cached, summary.steps))).await;
+        let steps = if summary.steps == 1 { "step" } else { "steps" };
+        log.send(Event::Note(format!("{} of {} {steps} cached", summary.cached, summary.steps))).await;
     }
 }
 
-/// The key could look at the image, by `ecr:BatchGetImage`, but the engine may not fetch what is in it.
+/// The image could be looked at, by `ecr:BatchGetImage`, but the engine may not fetch what is in it.
 fn may_not_fetch(cache: &CacheImage, ready: &Ready) -> Option<Warning> {
-    let repository = ready.destinations.all.iter().map(|one| &one.repository);
-    let repository = repository.into_iter().find(|one| cache.reference.starts_with(&format!("{one}@")))?;
-    let (action, resource) = ("ecr:GetDownloadUrlForLayer", repository.host.arn(&repository.name));
-    let message = format!("the key may not do `{action}` on `{resource}`: `{}` cannot serve as a cache", cache.tag);
-    let statement = format!(r#"{{"Effect": "Allow", "Action": "{action}", "Resource": "{resource}"}}"#);
-    Some(Warning {
-        message,
-        hint: Some(format!("allow it in the key's policy: {statement}, or set `CACHE` to `none`")),
-    })
+    let is_its = |repository: &Repository| cache.reference.starts_with(&format!("{repository}@"));
+    let Destination { repository, tokens, .. } = ready.destinations.all.iter().find(|one| is_its(&one.repository))?;
+    let (who, action) = (tokens.ecr().principal(), Action::GetDownloadUrlForLayer);
+    let resource = repository.host.arn(&repository.name);
+    let message = format!("{who} may not do `{action}` on `{resource}`: `{}` cannot serve as a cache", cache.tag);
+    let hint = format!("{}, or set `CACHE` to `none`", allow(who, &[action], &[resource]));
+    Some(Warning { message, hint: Some(hint) })
 }
 
 fn bug(message: &str) -> Failure {

@@ -12,10 +12,11 @@ use crate::net::Net;
 use crate::plan::repository::Wanted;
 use crate::plan::{Course, PlannedTag, Standing, course};
 use crate::progress::{Event, Log};
-use crate::registry::Registry;
+use crate::registry::{Pacer, Registry};
 
 use super::super::backoff;
 use super::blocking;
+use super::denials::Denials;
 use super::look::{CacheImage, Look};
 use super::repository::{self, Found, Place};
 use super::{account, permission, scan};
@@ -59,7 +60,11 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Destinations, Ve
     };
     let Some(reached) = reached else { return Ok(Destinations::default()) };
     // A cache comes from the first repository, if it can.
-    let looks = reached.into_iter().enumerate().map(|(place, reach)| look_at(config, reach, &wanted, place == 0, log));
+    let denials = Denials::default();
+    let looks = reached
+        .into_iter()
+        .enumerate()
+        .map(|(place, reach)| look_at(config, reach, &wanted, place == 0, (&denials, log)));
     let mut all = Vec::new();
     let mut cache = None;
     let mut failures = Vec::new();
@@ -72,11 +77,29 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Destinations, Ve
             Err(more) => failures.extend(more),
         }
     }
-    if !failures.is_empty() {
-        return Err(failures);
+    failures.extend(denials.tell(log).await);
+    let course = match (failures.is_empty(), config.push) {
+        (true, true) => decide(config, &all).map(Some),
+        (true, false) => Ok(None),
+        (false, _) => Err(failures),
+    };
+    match course {
+        Ok(course) => Ok(Destinations { all, course, cache, wanted }),
+        Err(failures) => {
+            // What there is helps to understand what is wrong.
+            if config.push {
+                tell(&all, &wanted, log).await;
+            }
+            Err(failures)
+        }
     }
-    let course = if config.push { Some(decide(config, &all)?) } else { None };
-    Ok(Destinations { all, course, cache, wanted })
+}
+
+/// What the repositories of a region share.
+struct Region {
+    endpoint: Endpoint,
+    tokens: Arc<TokenSource>,
+    pacer: Arc<Pacer>,
 }
 
 /// A repository before anything is known of it.
@@ -93,19 +116,18 @@ async fn reach(config: &Config, log: &Log) -> Result<Option<Vec<Reach>>, Vec<Fai
     let Some(first) = config.images.first().and_then(|image| endpoint(config, image)) else { return Ok(None) };
     let net = Net::new(&config.network).map_err(|error| vec![error.into()])?;
     let session = account::open(config, credentials, &first, net.aws, log).await.map_err(|failure| vec![failure])?;
-    let mut sources: Vec<(Endpoint, Arc<TokenSource>)> = Vec::new();
-    let mut named: Vec<(&Name, Arc<TokenSource>)> = Vec::new();
+    let mut regions: Vec<Region> = Vec::new();
+    let mut named: Vec<(&Name, usize)> = Vec::new();
     for image in &config.images {
         let Some(endpoint) = endpoint(config, image) else { return Ok(None) };
-        let known = sources.iter().find(|(other, _)| *other == endpoint).map(|(_, tokens)| Arc::clone(tokens));
-        let tokens = known.unwrap_or_else(|| {
+        let known = regions.iter().position(|region| region.endpoint == endpoint);
+        named.push((image, known.unwrap_or(regions.len())));
+        if known.is_none() {
             let tokens = Arc::new(TokenSource::new(Ecr::new(&session, endpoint.clone()), log.clone()));
-            sources.push((endpoint, Arc::clone(&tokens)));
-            tokens
-        });
-        named.push((image, tokens));
+            regions.push(Region { endpoint, tokens, pacer: Arc::default() });
+        }
     }
-    let asked = join_all(sources.iter().map(async |(_, tokens)| tokens.token().await)).await;
+    let asked = join_all(regions.iter().map(async |region| region.tokens.token().await)).await;
     let (tokens, mut failures): (Vec<Token>, Vec<Failure>) = {
         let (given, refused): (Vec<_>, Vec<_>) = asked.into_iter().partition(Result::is_ok);
         (
@@ -124,7 +146,8 @@ async fn reach(config: &Config, log: &Log) -> Result<Option<Vec<Reach>>, Vec<Fai
         account::guard(config, account).map_err(|error| vec![error.into()])?;
     }
     let mut reached: Vec<Reach> = Vec::new();
-    for (image, tokens) in named {
+    for (image, region) in named {
+        let Region { tokens, pacer, .. } = &regions[region];
         let own: EcrHost = tokens.token().await.map_err(|error| vec![error.into()])?.own_registry;
         let own_account = own.account().to_owned();
         let repository = match image {
@@ -133,7 +156,8 @@ async fn reach(config: &Config, log: &Log) -> Result<Option<Vec<Reach>>, Vec<Fai
         };
         // A bare name and a full one may be the same repository.
         if reached.iter().all(|other| other.repository != repository) {
-            let registry = Registry::new(net.registry.clone(), repository.clone(), Arc::clone(&tokens), backoff());
+            let (client, tokens, pacer) = (net.registry.clone(), Arc::clone(tokens), Arc::clone(pacer));
+            let registry = Registry::new(client, repository.clone(), Arc::clone(&tokens), pacer, backoff());
             reached.push(Reach { repository, registry, tokens, own_account });
         }
     }
@@ -155,32 +179,55 @@ async fn look_at(
     reach: Reach,
     wanted: &Wanted,
     is_first: bool,
-    log: &Log,
+    (denials, log): (&Denials, &Log),
 ) -> Result<(Destination, Option<CacheImage>), Vec<Failure>> {
-    let Reach { repository, registry, tokens, own_account } = reach;
-    let place = Place { ecr: tokens.ecr(), repository: &repository, own_account: &own_account };
-    let (found, look, denied, scan) = tokio::join!(
-        async { if config.push { Box::pin(repository::look(place, wanted, log)).await.map(Some) } else { Ok(None) } },
-        Look::at(config, &registry, is_first),
-        permission::lacking(config, tokens.ecr(), &repository),
-        scan::check(config.scan.as_ref(), tokens.ecr(), &repository, log)
-    );
-    // The registry, asked at the same time, would say the same once more.
-    let found = found?;
+    let (found, scan, look) = ask(config, &reach, wanted, is_first, (denials, log)).await?;
     let tags = match &found {
-        None => Ok(Vec::new()),
+        None => Vec::new(),
         // The registry does not know the repository either.
         Some(found) if found.is_missing() => {
-            Ok(config.tags.iter().map(|tag| PlannedTag { tag: tag.clone(), now: None }).collect())
+            config.tags.iter().map(|tag| PlannedTag { tag: tag.clone(), now: None }).collect()
         }
-        Some(_) => look.planned(&config.tags),
+        Some(_) => look.planned(&config.tags)?,
     };
-    match (tags, denied, scan) {
-        (Ok(tags), None, Ok(scan)) => {
-            let cache = look.cache(config, &repository);
-            Ok((Destination { repository, registry, tokens, tags, found, own_account, scan }, cache))
+    let Reach { repository, registry, tokens, own_account } = reach;
+    let cache = look.cache(config, &repository);
+    Ok((Destination { repository, registry, tokens, tags, found, own_account, scan }, cache))
+}
+
+/// Asks the API and the registry at once. A repository that cannot be used needs no word of its registry, which would say the
+/// same, or nothing for long.
+async fn ask(
+    config: &Config,
+    Reach { repository, registry, tokens, own_account }: &Reach,
+    wanted: &Wanted,
+    is_first: bool,
+    (denials, log): (&Denials, &Log),
+) -> Result<(Option<Found>, Option<String>, Look), Vec<Failure>> {
+    let is_alone = config.images.len() == 1;
+    let place = Place { ecr: tokens.ecr(), repository, own_account, is_alone };
+    let by_api = async {
+        let found = async {
+            if config.push { Box::pin(repository::look(place, wanted, denials)).await.map(Some) } else { Ok(None) }
+        };
+        let (found, (), scan) = tokio::join!(
+            found,
+            permission::check(config, tokens.ecr(), repository, denials),
+            scan::check(config.scan.as_ref(), tokens.ecr(), repository, denials, log)
+        );
+        found.map(|found| (found, scan))
+    };
+    let by_registry = Look::at(config, registry, is_first);
+    tokio::pin!(by_api, by_registry);
+    tokio::select! {
+        answered = &mut by_api => {
+            let (found, scan) = answered?;
+            Ok((found, scan, by_registry.await))
         }
-        (tags, denied, scan) => Err(tags.err().into_iter().flatten().chain(denied).chain(scan.err()).collect()),
+        look = &mut by_registry => {
+            let (found, scan) = by_api.await?;
+            Ok((found, scan, look))
+        }
     }
 }
 
@@ -191,6 +238,7 @@ fn decide(config: &Config, all: &[Destination]) -> Result<Course, Vec<Failure>> 
         .map(|destination| Standing {
             repository: &destination.repository,
             mutability: destination.mutability(),
+            before: destination.found.as_ref().and_then(|found| found.before.as_ref()),
             tags: &destination.tags,
         })
         .collect();
@@ -202,15 +250,20 @@ impl Destination {
     pub(in super::super) fn mutability(&self) -> Option<&Mutability> {
         self.found.as_ref().and_then(|found| found.mutability.as_ref())
     }
+
+    /// What is to be done with the repository itself before the build, in a line; `None` when nothing is.
+    pub(in super::super) fn intent(&self) -> Option<String> {
+        self.found.as_ref()?.intent(&self.repository)
+    }
 }
 
 impl Destinations {
     /// Creates and changes what is to be, once nothing forbids the run.
     pub(super) async fn apply(&mut self, log: &Log) -> Result<(), Vec<Failure>> {
-        let wanted = &self.wanted;
+        let (wanted, is_alone) = (&self.wanted, self.all.len() == 1);
         let each = self.all.iter_mut().map(async |Destination { repository, tokens, found, own_account, .. }| {
             let Some(found) = found else { return Ok::<(), Vec<Failure>>(()) };
-            let place = Place { ecr: tokens.ecr(), repository, own_account };
+            let place = Place { ecr: tokens.ecr(), repository, own_account, is_alone };
             found.mutability = Box::pin(repository::apply(place, wanted, found, log)).await?;
             Ok(())
         });
@@ -220,23 +273,26 @@ impl Destinations {
 
     /// Tells of the repositories and their tags.
     pub(super) async fn tell(&self, log: &Log) {
-        if self.course.is_none() {
-            return;
+        if self.course.is_some() {
+            tell(&self.all, &self.wanted, log).await;
         }
-        for destination in &self.all {
-            let Destination { repository, found, tags, scan, .. } = destination;
-            let policy = destination.mutability().map(|mutability| format!(", {mutability}")).unwrap_or_default();
-            log.send(Event::Fact("repository", format!("{repository}{policy}"))).await;
-            if let Some(found) = found {
-                found.tell(&self.wanted, log).await;
-            }
-            for PlannedTag { tag, now } in tags {
-                let now = now.as_ref().map_or("new".to_owned(), |digest| format!("now {digest}"));
-                log.send(Event::Fact("tag", format!("{tag}, {now}"))).await;
-            }
-            if let Some(scan) = scan {
-                log.send(Event::Fact("scan", scan.clone())).await;
-            }
+    }
+}
+
+async fn tell(all: &[Destination], wanted: &Wanted, log: &Log) {
+    for destination in all {
+        let Destination { repository, found, tags, scan, .. } = destination;
+        let policy = destination.mutability().map(|mutability| format!(", {mutability}")).unwrap_or_default();
+        log.send(Event::Fact("repository", format!("{repository}{policy}"))).await;
+        if let Some(found) = found {
+            found.tell(wanted, log).await;
+        }
+        for PlannedTag { tag, now } in tags {
+            let now = now.as_ref().map_or("new".to_owned(), |digest| format!("now {digest}"));
+            log.send(Event::Fact("tag", format!("{tag}, {now}"))).await;
+        }
+        if let Some(scan) = scan {
+            log.send(Event::Fact("scan", scan.clone())).await;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Before the build: everything that can be known, asked for at once, and every problem in one list.
 
 mod account;
+mod denials;
 mod destination;
 mod look;
 mod permission;

@@ -2,22 +2,20 @@
 
 use crate::aws::Ecr;
 use crate::config::Config;
-use crate::error::Failure;
 use crate::image::Repository;
 
-/// What the key lacks for a push, as one failure with one statement to paste. That something else goes wrong here is no
-/// finding: the other checks, or the push, say it better.
-pub(super) async fn lacking(config: &Config, ecr: &Ecr, repository: &Repository) -> Option<Failure> {
+use super::denials::Denials;
+
+/// What the key lacks for a push. That something else goes wrong here is no finding: the other checks, or the push, say it
+/// better.
+pub(super) async fn check(config: &Config, ecr: &Ecr, repository: &Repository, denials: &Denials) {
     if !config.push {
-        return None;
+        return;
     }
     // On the heap, since five calls of the SDK at once are a large future.
     match Box::pin(ecr.may_push(&repository.host, &repository.name)).await {
-        Err(error) if error.is_denied() => Some(error.into()),
-        Ok(()) => None,
-        Err(error) => {
-            tracing::debug!("whether the key may push to {repository} is not known: {error}");
-            None
-        }
+        Err(error) if error.is_denied() => denials.refuse(error),
+        Ok(()) => {}
+        Err(error) => tracing::debug!("whether the key may push to {repository} is not known: {error}"),
     }
 }

@@ -3,11 +3,11 @@
 use crate::aws::{Ecr, Error, Scanning};
 use crate::config::duration::written;
 use crate::config::{OnMissing, ScanGate, Warning};
-use crate::error::{Explain as _, Failure};
 use crate::image::{Digest, Repository};
 use crate::progress::Log;
 
 use super::super::warn;
+use super::denials::Denials;
 
 /// Asks for the scan of an image that cannot exist: the answer says whether the key may ask. A gate that could never be
 /// passed is a failure, all else that is odd a warning. What comes back is what will be done, `None` without a gate.
@@ -15,9 +15,10 @@ pub(super) async fn check(
     gate: Option<&ScanGate>,
     ecr: &Ecr,
     repository: &Repository,
+    denials: &Denials,
     log: &Log,
-) -> Result<Option<String>, Failure> {
-    let Some(gate) = gate else { return Ok(None) };
+) -> Option<String> {
+    let gate = gate?;
     // These bytes are no manifest, so no image has this digest.
     let nothing = Digest::of(b"ecr-pipe asks whether it may ask");
     let (looked, scanning) = tokio::join!(ecr.scan(repository, &nothing, gate.fail_on), ecr.scanning(repository));
@@ -32,14 +33,13 @@ pub(super) async fn check(
         Ok(_) | Err(_) => None,
     };
     match (denied, gate.on_missing) {
-        (Some(error), OnMissing::Fail) => return Err(error.into()),
+        (Some(error), OnMissing::Fail) => denials.refuse(error),
         (Some(error), OnMissing::Pass) => {
-            let message = format!("{error}: the image will pass unscanned, since `SCAN_ON_MISSING` is pass");
-            warn(log, [Warning { message, hint: error.hint() }]).await;
+            denials.tolerate(error, "the image will pass unscanned, since `SCAN_ON_MISSING` is pass".to_owned());
         }
-        (None, _) => warn(log, doubts(gate, ecr, repository, &nothing, scanning).await).await,
+        (None, _) => warn(log, doubts(gate, ecr, repository, &nothing, scanning, denials).await).await,
     }
-    Ok(Some(words(gate, scanning)))
+    Some(words(gate, scanning))
 }
 
 fn words(gate: &ScanGate, scanning: Option<Scanning>) -> String {
@@ -63,6 +63,7 @@ async fn doubts(
     repository: &Repository,
     nothing: &Digest,
     scanning: Option<Scanning>,
+    denials: &Denials,
 ) -> Option<Warning> {
     match scanning {
         Some(Scanning { on_push: true, .. }) => None,
@@ -79,8 +80,8 @@ async fn doubts(
         }
         Some(Scanning { is_enhanced: false, on_push: false }) | None => {
             let denied = ecr.start_scan(repository, nothing).await.err().filter(Error::is_denied)?;
-            let message = format!("{denied}: without it there is a result only if the registry scans on push");
-            Some(Warning { message, hint: denied.hint() })
+            denials.tolerate(denied, "without it there is a result only if the registry scans on push".to_owned());
+            None
         }
     }
 }

@@ -24,11 +24,21 @@ pub(in super::super) async fn fill(gaps: &[Gap], ready: &Ready, log: &Log) -> Re
     for (from, image) in &images {
         copy(image, *from, gaps, all, log).await?;
     }
-    for gap in gaps {
+    for (at, gap) in gaps.iter().enumerate() {
         let Some((_, image)) = images.iter().find(|(_, image)| image.digest == gap.digest) else { continue };
         let Destination { repository, registry, .. } = &all[gap.to];
-        registry.put_manifest(&gap.tag, image).await?;
-        read_back(registry, repository, &gap.tag, image.digest.clone()).await?;
+        let put = async {
+            registry.put_manifest(&gap.tag, image).await?;
+            read_back(registry, repository, &gap.tag, image.digest.clone()).await
+        };
+        let named = |gap: &Gap| all[gap.to].repository.tagged(&gap.tag);
+        put.await.map_err(|why: Failure| {
+            halfway(
+                why,
+                &gaps[..at].iter().map(named).collect::<Vec<_>>(),
+                &gaps[at..].iter().map(named).collect::<Vec<_>>(),
+            )
+        })?;
         log.send(Event::Note(format!("{}: {}", repository.tagged(&gap.tag), image.digest))).await;
     }
     first(gaps, images, all).await
@@ -43,11 +53,28 @@ async fn copy(image: &Manifest, from: usize, gaps: &[Gap], all: &[Destination], 
         return Ok(());
     }
     let ends = registry::copy(image, &all[from].registry, &registries).await?;
+    let mut failed = None;
     for (to, end) in targets.iter().zip(ends) {
-        end?;
-        log.send(Event::Note(format!("{} is in {}", image.digest, all[*to].repository))).await;
+        let repository = &all[*to].repository;
+        match end {
+            Ok(()) => log.send(Event::Note(format!("{} is in {repository}", image.digest))).await,
+            Err(error) => failed = failed.or(Some((repository, Failure::from(error)))),
+        }
     }
-    Ok(())
+    match failed {
+        None => Ok(()),
+        Some((repository, Failure { code, message, hint })) => {
+            let message = format!("`{repository}` did not get the content of the image: {message}; no tag has moved");
+            Err(Failure { code, message, hint })
+        }
+    }
+}
+
+/// Says which of the missing tags are there by now.
+fn halfway(why: Failure, done: &[String], left: &[String]) -> Failure {
+    let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let done = if done.is_empty() { String::new() } else { format!("; done: {}", quoted(done)) };
+    Failure { message: format!("{}{done}; still missing: {}", why.message, quoted(left)), ..why }
 }
 
 /// The manifest of the first tag of `TAG`.

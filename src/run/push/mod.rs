@@ -16,16 +16,14 @@ mod read_back;
 mod tags;
 mod taken;
 
-use std::sync::Arc;
-
 use super::preflight::{Destination, Ready};
 use crate::config::IfTagExists;
 use crate::engine::ImageId;
 use crate::error::Failure;
-use crate::image::{Digest, EcrHost};
+use crate::image::{Digest, Tag};
 use crate::plan::{Gap, NotTheSame};
 use crate::progress::Log;
-use crate::registry::{Manifest, Pacer, Registry};
+use crate::registry::{Manifest, Registry};
 
 pub(super) use engine::login;
 pub(super) use fill::fill;
@@ -37,8 +35,7 @@ pub(super) async fn push(image: &ImageId, rule: IfTagExists, ready: &Ready, log:
         [] => Err(super::bug("there was no repository to push to")),
         [one] => {
             let manifest = engine::push(image, ready, one, log).await?;
-            let registries = paced(std::slice::from_ref(one));
-            tags::tags(image, &manifest, ready, &registries.iter().collect::<Vec<_>>(), 1, log).await?;
+            tags::tags(image, &manifest, ready, 1, log).await?;
             Ok(manifest)
         }
         several => self::several(image, ready, several, log).await,
@@ -47,27 +44,10 @@ pub(super) async fn push(image: &ImageId, rule: IfTagExists, ready: &Ready, log:
 
 /// All content first, then all tags.
 async fn several(image: &ImageId, ready: &Ready, several: &[Destination], log: &Log) -> Result<Manifest, Failure> {
-    let registries = paced(several);
-    let registries: Vec<&Registry> = registries.iter().collect();
+    let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
     let manifest = direct::content(&ready.engine, image, &registries, log).await?;
-    tags::tags(image, &manifest, ready, &registries, 0, log).await?;
+    tags::tags(image, &manifest, ready, 0, log).await?;
     Ok(manifest)
-}
-
-/// The registries, those of one host with one pace.
-fn paced(destinations: &[Destination]) -> Vec<Registry> {
-    let mut pacers: Vec<(&EcrHost, Arc<Pacer>)> = Vec::new();
-    let mut registries = Vec::new();
-    for Destination { repository, registry, .. } in destinations {
-        let known = pacers.iter().find(|(host, _)| **host == repository.host).map(|(_, pacer)| Arc::clone(pacer));
-        let pacer = known.unwrap_or_else(|| {
-            let pacer = Arc::<Pacer>::default();
-            pacers.push((&repository.host, Arc::clone(&pacer)));
-            pacer
-        });
-        registries.push(registry.at_the_pace_of(&pacer));
-    }
-    registries
 }
 
 /// Gives the tags that are missing the image that the others name, if it is what was built.
@@ -88,10 +68,10 @@ pub(super) async fn fill_if_same(
     };
     if let Some(difference) = difference {
         let existing = all.iter().flat_map(|one| &one.tags).filter(|planned| planned.now.is_some());
-        let mut existing: Vec<String> = existing.map(|planned| format!("`{}`", planned.tag)).collect();
+        let mut existing: Vec<Tag> = existing.map(|planned| planned.tag.clone()).collect();
         existing.sort_unstable();
         existing.dedup();
-        let (existing, digest) = (existing.join(", "), digest.clone());
+        let digest = digest.clone();
         return Err(NotTheSame { existing, digest, difference }.into());
     }
     fill(gaps, ready, log).await

@@ -8,7 +8,7 @@ use crate::error::Failure;
 use crate::image::{Repository, Tag};
 use crate::plan::PlannedTag;
 use crate::progress::{Event, Log};
-use crate::registry::{self, Manifest, Put, Registry};
+use crate::registry::{self, Manifest, Put};
 
 /// Moves the tags in every repository, but for the first ones, which are in place. Of what is there already, only the manifest
 /// travels.
@@ -16,15 +16,14 @@ pub(super) async fn tags(
     image: &ImageId,
     manifest: &Manifest,
     ready: &Ready,
-    registries: &[&Registry],
     in_place: usize,
     log: &Log,
 ) -> Result<(), Failure> {
     let destinations = &ready.destinations.all;
     let names: Vec<&Tag> = destinations.first().into_iter().flat_map(|one| &one.tags).map(|one| &one.tag).collect();
     for (at, tag) in names.iter().enumerate().skip(in_place) {
-        for (place, (destination, registry)) in destinations.iter().zip(registries).enumerate() {
-            let Destination { repository, tags, .. } = destination;
+        for (place, destination) in destinations.iter().enumerate() {
+            let Destination { repository, registry, tags, .. } = destination;
             let moved = async {
                 ready.engine.tag(image, &repository.to_string(), tag, &ready.trace).await?;
                 let put = match registry.put_manifest(*tag, manifest).await {
@@ -35,12 +34,15 @@ pub(super) async fn tags(
                 Ok(put)
             };
             let repositories = || destinations.iter().map(|one| &one.repository).collect::<Vec<_>>();
-            let put = moved.await.map_err(|why| halfway(why, &names, &repositories(), (at, place)))?;
+            let put = moved.await.map_err(|why| {
+                let is_fixed = is_fixed(destinations, &names, (at, place));
+                halfway(why, &names, &repositories(), (at, place), is_fixed)
+            })?;
             let words = match put {
                 Put::Done => "",
                 Put::WasThere => ", as before",
             };
-            let name = if registries.len() == 1 { tag.to_string() } else { repository.tagged(tag) };
+            let name = if destinations.len() == 1 { tag.to_string() } else { repository.tagged(tag) };
             log.send(Event::Note(format!("{name}: {}{words}", manifest.digest))).await;
         }
     }
@@ -63,7 +65,13 @@ async fn refusal(
 }
 
 /// Says what is where when a tag fails in a repository.
-fn halfway(why: Failure, tags: &[&Tag], repositories: &[&Repository], (at, place): (usize, usize)) -> Failure {
+fn halfway(
+    why: Failure,
+    tags: &[&Tag],
+    repositories: &[&Repository],
+    (at, place): (usize, usize),
+    is_fixed: bool,
+) -> Failure {
     let quoted = |tags: &[&Tag]| tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
     let named = |repositories: &[&Repository]| {
         repositories.iter().map(|repository| format!("`{repository}`")).collect::<Vec<_>>().join(", ")
@@ -71,7 +79,8 @@ fn halfway(why: Failure, tags: &[&Tag], repositories: &[&Repository], (at, place
     let mut parts = vec![why.message];
     if let ([_], 1..) = (repositories, at) {
         parts.push(format!("moved: {}; not moved: {}", quoted(&tags[..at]), quoted(&tags[at..])));
-        return Failure { code: why.code, message: parts.join("; "), hint: why.hint };
+        let hint = onwards(why.hint, (at, place), is_fixed);
+        return Failure { code: why.code, message: parts.join("; "), hint };
     }
     if at > 0 {
         parts.push(format!("moved in all repositories: {}", quoted(&tags[..at])));
@@ -86,12 +95,26 @@ fn halfway(why: Failure, tags: &[&Tag], repositories: &[&Repository], (at, place
     if at + 1 < tags.len() && (at, place) != (0, 0) {
         parts.push(format!("not moved anywhere: {}", quoted(&tags[at + 1..])));
     }
-    let hint = match (why.hint, (at, place)) {
-        (hint, (0, 0)) => hint,
-        (Some(hint), _) => Some(format!("{hint}; then run the step again, which moves the rest")),
-        (None, _) => Some("run the step again, which moves the rest".to_owned()),
-    };
-    Failure { code: why.code, message: parts.join("; "), hint }
+    Failure { code: why.code, message: parts.join("; "), hint: onwards(why.hint, (at, place), is_fixed) }
+}
+
+/// What to do about the rest. Where a tag that has moved may not move again, a plain run ends before its build.
+fn onwards(hint: Option<String>, stopped: (usize, usize), is_fixed: bool) -> Option<String> {
+    if stopped == (0, 0) {
+        return hint;
+    }
+    let with = if is_fixed { " with `IF_TAG_EXISTS=skip`" } else { "" };
+    let rest = format!("a further run{with} moves the rest");
+    Some(hint.map_or_else(|| rest.clone(), |hint| format!("{hint}; {rest}")))
+}
+
+/// Whether a tag that has moved by then may not move again.
+fn is_fixed(destinations: &[Destination], tags: &[&Tag], (at, place): (usize, usize)) -> bool {
+    destinations.iter().enumerate().any(|(number, destination)| {
+        let moved = if number < place { at + 1 } else { at };
+        let forbids = |tag: &&Tag| destination.mutability().is_some_and(|policy| policy.forbids_moving(tag));
+        tags.iter().take(moved).any(forbids)
+    })
 }
 
 #[cfg(test)]
@@ -110,7 +133,7 @@ mod tests {
         let (one, two) = (repository("eu-west-1"), repository("us-east-1"));
         let tags: Vec<Tag> = ["1", "2", "3"].map(|tag| tag.parse().unwrap()).to_vec();
         let why = Failure { code: ExitCode::Push, message: "boom".to_owned(), hint: None };
-        let failure = halfway(why, &tags.iter().collect::<Vec<_>>(), &[&one, &two], (at, place));
+        let failure = halfway(why, &tags.iter().collect::<Vec<_>>(), &[&one, &two], (at, place), false);
         failure.message.replace("123456789012.dkr.ecr.", "").replace(".amazonaws.com", "")
     }
 
@@ -119,7 +142,7 @@ mod tests {
         let Ok(Name::Full(one)) = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web".parse() else { panic!("a name") };
         let tags: Vec<Tag> = ["1", "2", "3"].map(|tag| tag.parse().unwrap()).to_vec();
         let why = Failure { code: ExitCode::Push, message: "boom".to_owned(), hint: None };
-        let message = halfway(why, &tags.iter().collect::<Vec<_>>(), &[&one], (1, 0)).message;
+        let message = halfway(why, &tags.iter().collect::<Vec<_>>(), &[&one], (1, 0), false).message;
         assert_eq!(message, "boom; moved: `1`; not moved: `2`, `3`");
     }
 
@@ -137,6 +160,17 @@ mod tests {
         assert_eq!(
             message(2, 1),
             "boom; moved in all repositories: `1`, `2`; `3` moved in `eu-west-1/web`; `3` not moved in `us-east-1/web`"
+        );
+    }
+
+    #[test]
+    fn the_hint_names_what_finishes_the_rest() {
+        let hint = |hint: Option<&str>, stopped, is_fixed| onwards(hint.map(str::to_owned), stopped, is_fixed);
+        assert_eq!(hint(Some("look"), (0, 0), false).unwrap(), "look");
+        assert_eq!(hint(None, (0, 1), false).unwrap(), "a further run moves the rest");
+        assert_eq!(
+            hint(Some("look"), (1, 0), true).unwrap(),
+            "look; a further run with `IF_TAG_EXISTS=skip` moves the rest"
         );
     }
 }

@@ -50,7 +50,7 @@ impl<S: Stream<Item = Result<Bytes, engine::Error>> + Unpin> Layer<'_, S> {
         };
         let (fed, ()) = tokio::join!(feeding, sending);
         fed?;
-        let packed = packed.await.ok().flatten().ok_or(Stop::Compressor)?;
+        let packed = packed.await.ok().flatten().ok_or(Stop::Bug("the compressor gave no blob"))?;
         spread.end(&packed.digest).await;
         Ok(Sent { given: packed.diff_id, blob: packed.digest, size: packed.size })
     }

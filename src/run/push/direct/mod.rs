@@ -31,8 +31,8 @@ const PASSES: usize = 3;
 #[derive(Debug)]
 enum Stop {
     Archive(archive::Error),
-    /// The thread that compresses is gone.
-    Compressor,
+    /// What cannot be.
+    Bug(&'static str),
 }
 
 impl<E: Into<archive::Error>> From<E> for Stop {
@@ -45,7 +45,7 @@ impl From<Stop> for Failure {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Archive(error) => error.into(),
-            Stop::Compressor => super::super::bug("the compressor gave no blob"),
+            Stop::Bug(what) => super::super::bug(what),
         }
     }
 }
@@ -82,6 +82,7 @@ pub(super) async fn content(
     }
     let manifest = transfer.finish().await.map_err(|stop| no_tag_has_moved(stop.into()))?;
     lost(registries, transfer.ends())?;
+    let manifest = manifest.ok_or_else(|| super::super::bug("there is no manifest"))?;
     log.send(Event::Note(format!("{} is in {} repositories, no tag has moved yet", manifest.digest, registries.len())))
         .await;
     Ok(manifest)

@@ -153,16 +153,15 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Puts the configuration and the manifest to where all layers are.
-    pub(super) async fn finish(&mut self) -> Result<Manifest, Stop> {
+    /// Puts the configuration and the manifest to where all layers are; `None` if they are nowhere.
+    pub(super) async fn finish(&mut self) -> Result<Option<Manifest>, Stop> {
         for at in 0..self.registries.len() {
             if self.lost[at].is_none() && self.lacks(at) {
                 self.lost[at] = self.trouble[at].take();
             }
         }
         if self.lost.iter().all(Option::is_some) {
-            // The export was not read to its end, so that there is no manifest, and no one who wants it.
-            return Ok(Manifest::new(Bytes::new(), String::new()));
+            return Ok(None);
         }
         let all = if self.is_packed { self.stored()? } else { vec![self.made()?] };
         let open = (0..self.registries.len()).filter(|at| self.lost[*at].is_none());
@@ -170,7 +169,7 @@ impl<'a> Transfer<'a> {
         for (at, end) in join_all(puts).await {
             self.lost[at] = end.err();
         }
-        all.into_iter().next_back().map(|last| last.manifest).ok_or(Stop::Compressor)
+        Ok(all.into_iter().next_back().map(|last| last.manifest))
     }
 
     /// The manifest for layers that the pipe has compressed.
@@ -192,7 +191,8 @@ impl<'a> Transfer<'a> {
             }
             layers.push((sent.blob.clone(), sent.size));
         }
-        let manifest = schema2((&config, image.config.len() as u64), &layers).ok_or(Stop::Compressor)?;
+        let manifest = schema2((&config, image.config.len() as u64), &layers)
+            .ok_or(Stop::Bug("the manifest cannot be written"))?;
         Ok(Held { manifest, blobs: vec![(config, image.config)] })
     }
 
