@@ -1,6 +1,7 @@
 //! By BuildKit: the engine asks the session for what it needs.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::super::preflight::{CacheImage, Destination, Ready, Served};
 use super::super::warn;
@@ -18,6 +19,10 @@ use crate::session::{Card, Id, Services, Session};
 
 /// The build argument by which the engine writes the cache's description into the image (buildkit `cache/remotecache/inline`).
 const INLINE_CACHE: &str = "BUILDKIT_INLINE_CACHE";
+
+/// How long to wait before each build without the cache image that was broken. The containerd store takes up again what it has
+/// read of a layer, wrong bytes too, until its collector has been there, which is mostly at once (containerd, "Garbage Collection").
+const FORGETTING: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 
 pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log: &Log) -> Result<ImageId, Stop> {
     let Some(served) = &ready.served else { return Err(bug("BuildKit without a Dockerfile").into()) };
@@ -38,9 +43,11 @@ pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log:
     let caches = cache_from(config, ready);
     let mut attempt = Attempt { ready, served, options, card: &card, id: &id, session: &mut session };
     let mut built = attempt.build(&caches, Some(log)).await;
-    if let (Err(error @ BuildError::LayerBroken { .. }), false) = (&built, caches.is_empty()) {
+    for pause in FORGETTING {
+        let (Err(error @ BuildError::LayerBroken { .. }), false) = (&built, caches.is_empty()) else { break };
         let message = format!("{error}: built once more without a cache");
         warn(log, [Warning { message, hint: None }]).await;
+        tokio::time::sleep(pause).await;
         // The engine has kept what it read of the cache image, and would take steps from it again, hence no cache at all.
         attempt.options.no_cache = true;
         built = attempt.build(&[], Some(log)).await;
