@@ -32,7 +32,7 @@ fn built_by(pipe: &Pipe, words: &str) -> Run {
 /// A run that must fail before the build.
 #[track_caller]
 fn refused(pipe: &Pipe, expected: &str) {
-    let run = pipe.run().exits(2).reports_nothing().does_not_say("\nBuild\n");
+    let run = pipe.run().exits(2).reports_nothing().built_nothing();
     assert_eq!(verdict(pipe, &run), format!("{expected}\nexit code 2 after [TIME]"));
 }
 

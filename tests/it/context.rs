@@ -15,7 +15,7 @@ use crate::variables::{UNPUSHED, as_nobody, verdict};
 /// A run that must fail before the build, for one reason.
 #[track_caller]
 fn refused(pipe: &Pipe, message: &str, hint: &str) {
-    let run = pipe.run().exits(2).reports_nothing().does_not_say("\nBuild\n");
+    let run = pipe.run().exits(2).reports_nothing().built_nothing();
     assert_eq!(verdict(pipe, &run), format!("✖ {message}\n  hint: {hint}\nexit code 2 after [TIME]"));
     assert_eq!(pipe.lab.control("images", &[&pipe.repository]), "", "no tag was moved");
 }

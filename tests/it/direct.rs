@@ -1,11 +1,14 @@
 //! The push to several repositories: content everywhere, then tags.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::lab::{Engine, Lab, lab, output, usual};
 use crate::pipe::{Pipe, Run};
+use crate::relay::{Passage, relay};
 
 const REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
 
@@ -181,7 +184,7 @@ fn an_image_pushed_by_the_engine_has_the_layers_and_the_configuration_that_the_p
 }
 
 #[test]
-fn a_run_that_finds_everything_there_moves_nothing_and_sends_nothing_but_new_layers() {
+fn a_run_that_is_repeated_keeps_what_is_there() {
     let pipe = with_layers(two_regions(usual(), &["--immutable"]));
     let run = pipe.run().exits(0);
     let digest = is_everywhere(&pipe, &run, &["main"]);
@@ -212,7 +215,6 @@ fn an_upload_that_breaks_is_made_again_for_the_region_that_lacks_it() {
     survives(
         &json!({"method": "PATCH", "path": "REPOSITORY/blobs/uploads/.", "answer": {"status": 500, "body": "boom"}}),
     );
-    survives(&json!({"method": "PATCH", "path": "REPOSITORY/blobs/uploads/.", "corrupt": true}));
 }
 
 #[test]
@@ -331,10 +333,142 @@ fn a_tag_that_fails_in_one_region_is_told_with_what_has_moved() {
     run.says(&format!(
         "; moved in all repositories: `1`; `2` moved in `{first}`; `2` not moved in `{second}`; not moved anywhere: `3`\n"
     ))
-    .says("then run the step again, which moves the rest\n");
+    .says("of the region; a further run moves the rest\n");
     assert!(named(&pipe, "eu-central-1", "1").is_some() && named(&pipe, "us-east-1", "2").is_some());
     assert_eq!((named(&pipe, "eu-central-1", "2"), named(&pipe, "us-east-1", "3")), (None, None));
     pipe.lab.control("fault", &["clear", &id]);
     let run = pipe.run().exits(0);
     is_everywhere(&pipe, &run, &["1", "2", "3"]);
+}
+
+/// A run of which the first exports, as many as told, are answered so.
+fn exporting(times: usize, answer: &str) -> Run {
+    let pipe = with_layers(two_regions(usual(), &[]));
+    let (answer, begun) = (answer.to_owned(), AtomicUsize::new(0));
+    let (pipe, relay) = relay(pipe, move |head| {
+        let is_export = head.starts_with("GET ") && head.contains("/get HTTP/1.1");
+        if is_export && begun.fetch_add(1, Ordering::Relaxed) < times {
+            Passage::Answer(answer.clone())
+        } else {
+            Passage::Through
+        }
+    });
+    let run = pipe.run();
+    assert!(relay.seen("/get HTTP/1.1") > 0);
+    if run.code == 0 {
+        is_everywhere(&pipe, &run, &["main"]);
+    } else {
+        no_tag_is_anywhere(&pipe);
+    }
+    run
+}
+
+#[test]
+fn an_export_that_breaks_off_is_begun_again() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nxx",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxx\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxx",
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nxx",
+        "",
+    ] {
+        exporting(1, answer).exits(0).says("; the rest is sent once more in ");
+    }
+}
+
+#[test]
+fn an_export_that_cannot_be_had_is_told() {
+    let full = r#"{"message":"write /var/lib/docker/tmp/docker-export-1/x: no space left on device"}"#;
+    let answer = |status: &str, body: &str| {
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    };
+    exporting(9, &answer("500 Internal Server Error", full))
+        .exits(5)
+        .says("✖ the engine's disk is full: write /var/lib/docker/tmp/docker-export-1/x: no space left on device; no tag has moved\n")
+        .says("\n  hint: free space with `docker system prune`");
+    exporting(9, &answer("200 OK", &"<html>".repeat(200)))
+        .exits(5)
+        .says("✖ the engine's export of the image is no archive: a header has a wrong checksum, at byte 0; no tag has moved\n");
+    exporting(9, &answer("200 OK", &"\0".repeat(1024)))
+        .exits(5)
+        .says("✖ the engine's export of the image lacks `manifest.json`; no tag has moved\n");
+    exporting(9, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxx")
+        .exits(5)
+        .says("✖ the engine's export of the image broke off after 2 bytes; no tag has moved\n");
+}
+
+#[test]
+fn a_large_layer_takes_no_more_memory_than_a_small_one() {
+    let pipe = two_regions(usual(), &[]);
+    let pipe = pipe.dockerfile("FROM busybox:1.36\nRUN dd if=/dev/zero of=/zeros bs=1M count=160\n");
+    let began = Instant::now();
+    let child = pipe.start();
+    let status = format!("/proc/{}/status", child.id());
+    let watching = std::thread::spawn(move || {
+        let mut peak = 0;
+        while let Ok(text) = std::fs::read_to_string(&status) {
+            let most =
+                text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+            // What has ended and was not yet waited for has no memory.
+            let Some(most) = most else { break };
+            peak = peak.max(most);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        peak
+    });
+    pipe.finish(child, began).exits(0);
+    let peak: u64 = watching.join().expect("no panic");
+    assert!((1..64 * 1024).contains(&peak), "{peak} kB");
+}
+
+#[test]
+fn an_image_that_the_engine_pushed_is_like_the_engines_own() {
+    for engine in Engine::ALL {
+        let pipe = with_layers(Pipe::new(lab(engine, false))).var("TAG", "1");
+        let first = pipe.run().exits(0).stdout;
+        let pipe = pipe.var("TAG", "1 2").var("IF_TAG_EXISTS", "skip");
+        assert_eq!(pipe.run().exits(0).stdout, first, "{engine:?}");
+        let pipe = pipe.var("TAG", "1 3").var("LABELS", "other=yes");
+        let run = pipe.run().exits(4).reports_nothing();
+        run.says("which is not what was built: its configuration differs in `Labels`\n");
+        let pipe = pipe.without("LABELS").file("data", "other");
+        let run = pipe.run().exits(4).reports_nothing();
+        run.says("which is not what was built: its layer 3 of 3 is another\n");
+    }
+}
+
+#[test]
+fn a_region_that_comes_later_gets_the_image_from_the_one_that_has_it() {
+    let pipe = with_layers(two_regions(usual(), &["--immutable"])).var("IF_TAG_EXISTS", "skip").var("TAG", "1 2");
+    let both = REGIONS.map(|region| uri(&pipe, region)).join("\n");
+    let first = uri(&pipe, "us-east-1");
+    let pipe = pipe.var("IMAGE", &first);
+    pipe.run().exits(0);
+    let pipe = pipe.var("IMAGE", &both);
+    let broken = json!({"method": "PATCH", "path": "REPOSITORY/blobs/uploads/.", "cut": {"request": 10}});
+    fault(&pipe, &broken);
+    let id = pipe.repository.clone();
+    let denied = json!({"status": 403, "body": {"errors": [{"code": "DENIED", "message": "no"}]}});
+    for (path, told) in [
+        ("REPOSITORY/blobs/uploads/", "; no tag has moved\n"),
+        ("REPOSITORY/manifests/2", &format!("; done: `{0}:1`; still missing: `{0}:2`\n", uri(&pipe, "eu-central-1"))),
+    ] {
+        fault(&pipe, &json!({"path": path, "method": ["POST", "PUT"], "times": 0, "id": id, "answer": denied}));
+        pipe.run().exits(3).reports_nothing().says(told);
+        pipe.lab.control("fault", &["clear", &id]);
+    }
+    let run = pipe.run().exits(0).built_nothing().says(&format!("\n✔ kept {first}@"));
+    let run = run.says(&format!("\n✔ copied {}@", uri(&pipe, "eu-central-1")));
+    is_everywhere(&pipe, &run, &["1", "2"]);
+}
+
+#[test]
+fn an_image_that_the_engine_does_not_export_is_told() {
+    let dockerfile = "FROM scratch\nLABEL a=b\n";
+    for engine in [Engine::V20, Engine::V26, Engine::V28] {
+        let pipe = two_regions(lab(engine, false), &[]).dockerfile(dockerfile);
+        let run = pipe.run().exits(5).reports_nothing();
+        run.says("✖ the image has no layers, and this engine does not export such an image; no tag has moved\n")
+            .says("\n  hint: give it a file, such as by `COPY`, or name one repository in `IMAGE`\n");
+    }
 }

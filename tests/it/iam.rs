@@ -1,164 +1,16 @@
 //! The policies of `docs/iam.md`, given to a key in the lab: each is enough, and each of its actions is needed.
 
+mod features;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, usual};
+use crate::lab::Lab;
 use crate::pipe::{Pipe, Run, project};
-
-/// What a run does without an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Without {
-    /// Ends before the build, and names the action.
-    Refuses,
-    /// The same, and names the other one that the same call needs.
-    RefusesBoth(&'static str),
-    /// The same with exit code 4 and these words, since AWS does not say it as any other denial.
-    Refuses4(&'static str),
-    /// Goes on with a warning that names it.
-    Warns,
-}
-use Without::{Refuses, Refuses4, RefusesBoth, Warns};
-
-/// A feature: a heading of `docs/iam.md`, whose policy is the first block below it.
-struct Feature {
-    heading: &'static str,
-    /// The other headings whose policies a run of it has.
-    beside: &'static [&'static str],
-    /// A run that needs it.
-    step: fn() -> Pipe,
-    /// Its actions, and what a run does without each.
-    actions: &'static [(&'static str, Without)],
-}
-
-const FEATURES: &[Feature] = &[
-    Feature {
-        heading: "Push",
-        beside: &["Tag policy", "Cache"],
-        step: plain,
-        actions: &[
-            ("ecr:GetAuthorizationToken", Refuses),
-            ("ecr:BatchCheckLayerAvailability", Refuses),
-            ("ecr:BatchGetImage", Refuses),
-            ("ecr:CompleteLayerUpload", Refuses),
-            ("ecr:InitiateLayerUpload", Refuses),
-            ("ecr:PutImage", Refuses),
-            ("ecr:UploadLayerPart", Refuses),
-        ],
-    },
-    Feature {
-        heading: "Tag policy",
-        beside: &["Push", "Cache"],
-        step: plain,
-        actions: &[("ecr:DescribeRepositories", Warns)],
-    },
-    Feature {
-        heading: "Cache",
-        beside: &["Push", "Tag policy"],
-        step: with_an_earlier_image,
-        actions: &[("ecr:GetDownloadUrlForLayer", Warns)],
-    },
-    Feature {
-        heading: "Creation",
-        beside: &["Push", "Tag policy", "Cache"],
-        step: || wanting(Pipe::without_repository(usual())).var("CREATE_REPOSITORY", "true"),
-        actions: &[
-            ("ecr:CreateRepository", RefusesBoth("ecr:TagResource")),
-            ("ecr:TagResource", RefusesBoth("ecr:CreateRepository")),
-            ("ecr:PutLifecyclePolicy", Refuses),
-            ("ecr:SetRepositoryPolicy", Refuses),
-        ],
-    },
-    Feature {
-        heading: "Creation with a KMS key",
-        beside: &["Push", "Tag policy", "Cache", "Creation"],
-        step: || own_layer(Pipe::without_repository(usual())).var("CREATE_REPOSITORY", "true").var("KMS_KEY", KEY),
-        actions: &[
-            ("kms:CreateGrant", Refuses4("AWS does not accept `KMS_KEY`")),
-            ("kms:DescribeKey", Refuses4("AWS does not accept `KMS_KEY`")),
-        ],
-    },
-    Feature {
-        heading: "Creation templates",
-        beside: &["Push", "Tag policy", "Cache"],
-        step: covered_by_a_template,
-        actions: &[("ecr:DescribeRepositoryCreationTemplates", Refuses4("whether a creation template"))],
-    },
-    Feature {
-        heading: "Reconciliation",
-        beside: &["Push", "Tag policy", "Cache"],
-        step: || wanting(Pipe::new(usual())).var("RECONCILE_REPOSITORY", "true"),
-        actions: &[
-            ("ecr:GetLifecyclePolicy", Warns),
-            ("ecr:GetRepositoryPolicy", Warns),
-            ("ecr:ListTagsForResource", Warns),
-            ("ecr:PutImageScanningConfiguration", Refuses),
-            ("ecr:PutImageTagMutability", Refuses),
-            ("ecr:PutLifecyclePolicy", Refuses),
-            ("ecr:SetRepositoryPolicy", Refuses),
-            ("ecr:TagResource", Refuses),
-        ],
-    },
-];
-
-/// The key of the page.
-const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-
-/// A layer that no other test has.
-fn own_layer(pipe: Pipe) -> Pipe {
-    let layer = format!("FROM busybox:1.36\nRUN echo {} > /layer\n", pipe.repository);
-    pipe.dockerfile(&layer)
-}
-
-fn plain() -> Pipe {
-    own_layer(Pipe::new(usual()))
-}
-
-/// Wants every setting that can be changed.
-fn wanting(pipe: Pipe) -> Pipe {
-    own_layer(pipe)
-        .var("TAG_MUTABILITY", "immutable")
-        .var("SCAN_ON_PUSH", "true")
-        .var(
-            "LIFECYCLE_POLICY",
-            r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed",
-            "countUnit": "days", "countNumber": 14}, "action": {"type": "expire"}}]}"#,
-        )
-        .var(
-            "REPOSITORY_POLICY",
-            r#"{"Version": "2012-10-17", "Statement": [{"Sid": "pull", "Effect": "Allow",
-            "Principal": {"AWS": "123456789012"}, "Action": "ecr:BatchGetImage"}]}"#,
-        )
-        .var("REPOSITORY_TAGS", "team=shop")
-}
-
-/// A missing repository that the push creates.
-fn covered_by_a_template() -> Pipe {
-    let mut pipe = Pipe::without_repository(usual());
-    pipe.repository = pipe.repository.replace("team/", "by-template/");
-    let uri = pipe.uri();
-    let template = json!({"prefix": "by-template", "appliedFor": ["CREATE_ON_PUSH"]});
-    pipe.lab.ecr("us-east-1", "CreateRepositoryCreationTemplate", &template);
-    own_layer(pipe).var("IMAGE", &uri)
-}
-
-/// The same name in a second region.
-fn in_two_regions(pipe: Pipe) -> Pipe {
-    pipe.lab.create_repository(&pipe.repository, &["--region", "eu-central-1"]);
-    let both = format!("{} {}/{}", pipe.uri(), pipe.lab.host("eu-central-1"), pipe.repository);
-    pipe.var("IMAGE", &both)
-}
-
-/// An image of another key that the engine does not have, as in a new step.
-fn with_an_earlier_image() -> Pipe {
-    let pipe = plain();
-    let earlier = pipe.key.clone();
-    let pipe = pipe.var("AWS_KEY", "AKIAEARLIERIMAGE0000");
-    pipe.run().exits(0);
-    pipe.lab.docker(&["image", "rm", "--force", &format!("{}:main", pipe.uri())]);
-    pipe.var("AWS_KEY", &earlier)
-}
+use crate::roles::oidc_token;
+use features::Without::{self, GateCloses, Refuses, Refuses4, RefusesBoth, Warns};
+use features::{FEATURES, Feature, in_two_regions, plain, pushed_by_another_key};
 
 /// The first JSON block below a heading.
 fn policy(heading: &str) -> Value {
@@ -176,6 +28,7 @@ fn statements(headings: &[&str], pipe: &Pipe) -> Vec<Value> {
         let text = statement.to_string();
         let text = text.replace("eu-central-1", "us-east-1").replace("eu-west-1", "eu-central-1");
         let text = text.replace("123456789012", &pipe.lab.facts.account);
+        let text = text.replace("role/push", &format!("role/{}", pipe.key));
         serde_json::from_str(&text.replace("shop/web", &pipe.repository)).unwrap()
     };
     text.map(own).collect()
@@ -228,7 +81,8 @@ fn is_enough(heading: &str) {
         .flat_map(|request| request["actions"].as_array().unwrap().clone())
         .map(|action| action.as_str().unwrap().to_owned())
         .collect();
-    for (action, _) in feature.actions {
+    // What is Inspector's, ECR asks, and no request of ours.
+    for (action, _) in feature.actions.iter().filter(|(action, _)| !action.starts_with("inspector2:")) {
         assert!(asked.contains(*action), "nothing asked for {action}, but for {asked:?}");
     }
 }
@@ -240,7 +94,10 @@ fn needs(heading: &str, action: &str, without: Without) {
         Refuses => refused(run, &[action]),
         RefusesBoth(other) => refused(run, &[action, other]),
         Refuses4(words) => {
-            run.exits(4).says(words).says(action).does_not_say("\nBuild\n").reports_nothing();
+            run.exits(4).says(words).says(action).built_nothing().reports_nothing();
+        }
+        GateCloses => {
+            run.exits(8).says(action);
         }
         Warns => {
             let run = run.exits(0);
@@ -252,7 +109,7 @@ fn needs(heading: &str, action: &str, without: Without) {
 
 /// One failure before the build that names what is lacking, with the statement to paste.
 fn refused(run: Run, actions: &[&str]) {
-    let run = run.exits(3).does_not_say("\nBuild\n").reports_nothing();
+    let run = run.exits(3).built_nothing().reports_nothing();
     let (_, failures) = run.log.split_once("\n✖ ").expect("a failure");
     assert!(!failures.contains("\n✖ "), "one failure: {failures}");
     named(failures, actions);
@@ -265,7 +122,8 @@ fn named(text: &str, actions: &[&str]) {
     let all: BTreeSet<&str> = words
         .filter(|word| {
             let Some((service, name)) = word.split_once(':') else { return false };
-            ["ecr", "kms", "sts"].contains(&service) && name.starts_with(|first: char| first.is_ascii_uppercase())
+            ["ecr", "inspector2", "kms", "sts"].contains(&service)
+                && name.starts_with(|first: char| first.is_ascii_uppercase())
         })
         .collect();
     assert_eq!(all, actions.iter().copied().collect(), "{text}");
@@ -323,6 +181,18 @@ fn a_creation_template_needs_its_action() {
 }
 
 #[test]
+fn the_scan_gate_needs_its_actions() {
+    is_enough("Scan gate");
+    each_is_needed("Scan gate");
+}
+
+#[test]
+fn the_gate_of_enhanced_scanning_needs_its_actions() {
+    is_enough("Enhanced scanning");
+    each_is_needed("Enhanced scanning");
+}
+
+#[test]
 fn the_reconciliation_needs_its_actions() {
     is_enough("Reconciliation");
     each_is_needed("Reconciliation");
@@ -340,6 +210,43 @@ fn the_cache_needs_its_action() {
     each_is_needed("Cache");
 }
 
+const PUSH: [&str; 3] = ["Push", "Tag policy", "Cache"];
+
+/// A key that may assume a role, and the role that may push.
+fn second_role() -> Pipe {
+    let pipe = plain();
+    let role = format!("arn:aws:iam::{}:role/{}", pipe.lab.facts.account, pipe.key);
+    give(pipe.lab, &pipe.key, &statements(&["A second role"], &pipe));
+    give(pipe.lab, &role, &statements(&PUSH, &pipe));
+    pipe.var("AWS_ROLE_ARN", &role)
+}
+
+#[test]
+fn a_key_with_a_second_role_needs_to_assume_it_and_nothing_else() {
+    let pipe = second_role();
+    pipe.run().exits(0).does_not_say("warning: ").does_not_say("denied");
+    let pipe = second_role();
+    give(pipe.lab, &pipe.key, &statements(&PUSH, &pipe));
+    let run = pipe.run().exits(3).says("sts:AssumeRole").built_nothing();
+    run.reports_nothing();
+}
+
+#[test]
+fn a_role_by_oidc_needs_the_policies_of_the_push() {
+    let pipe = plain().without("AWS_KEY").without("AWS_SECRET");
+    let role = format!("arn:aws:iam::{}:role/{}", pipe.lab.facts.account, pipe.key);
+    give(pipe.lab, &role, &statements(&PUSH, &pipe));
+    let pipe = pipe.var("AWS_OIDC_ROLE_ARN", &role).var("BITBUCKET_STEP_OIDC_TOKEN", &oidc_token());
+    pipe.run().exits(0).does_not_say("warning: ").does_not_say("denied");
+    give(pipe.lab, &role, &statements(&PUSH, &pipe)[..1]);
+    pipe.run()
+        .exits(3)
+        .says(&format!("\n✖ role `{role}` may not read `{}`: HTTP 403 DENIED", pipe.uri()))
+        .says("\n  hint: allow it in the role's policy: ");
+    give(pipe.lab, &role, &statements(&["Tag policy"], &pipe));
+    pipe.run().exits(3).says("`ecr:GetAuthorizationToken`").built_nothing();
+}
+
 /// A step for two regions with the page's policy for that.
 fn two_regions() -> (Pipe, Vec<Value>) {
     let pipe = in_two_regions(plain());
@@ -355,13 +262,50 @@ fn the_policy_of_several_repositories_is_enough() {
     assert_eq!(run.stdout.lines().count(), 2, "{}", run.stdout);
 }
 
+/// The tag exists in the first region only.
+#[test]
+fn an_image_that_is_copied_must_be_readable_where_it_is() {
+    let pipe = pushed_by_another_key(plain()).var("IF_TAG_EXISTS", "skip");
+    let pipe = in_two_regions(pipe);
+    let mut given = statements(&["Several repositories"], &pipe);
+    let kept = actions(&given[1]).into_iter().filter(|action| *action != "ecr:GetDownloadUrlForLayer");
+    let kept: Vec<Value> = kept.map(Value::from).collect();
+    let whole = std::mem::replace(&mut given[1]["Action"], kept.into());
+    give(pipe.lab, &pipe.key, &given);
+    refused(pipe.run(), &["ecr:GetDownloadUrlForLayer"]);
+    given[1]["Action"] = whole;
+    give(pipe.lab, &pipe.key, &given);
+    pipe.run().exits(0).does_not_say("warning: ").does_not_say("denied").built_nothing();
+}
+
+/// One statement opens both regions.
+#[test]
+fn what_is_lacking_in_two_regions_is_told_once() {
+    let (pipe, mut given) = two_regions();
+    let kept =
+        actions(&given[1]).into_iter().filter(|action| !action.contains("Describe") && *action != "ecr:PutImage");
+    given[1]["Action"] = kept.map(Value::from).collect::<Vec<_>>().into();
+    give(pipe.lab, &pipe.key, &given);
+    let arn = |region: &str| format!("arn:aws:ecr:{region}:000000000000:repository/{}", pipe.repository);
+    let (one, two) = (arn("eu-central-1"), arn("us-east-1"));
+    let run = pipe.run();
+    assert_eq!(run.log.matches("warning: ").count(), 1, "{}", run.log);
+    let run =
+        run.says(&format!("  warning: the key may not do `ecr:DescribeRepositories` on `{one}`, `{two}`: whether "));
+    refused(
+        run.says(&format!("\n✖ the key may not do `ecr:PutImage` on `{one}`, `{two}`\n"))
+            .says(&format!("\"Action\": \"ecr:PutImage\", \"Resource\": [\"{one}\", \"{two}\"]}}\n")),
+        &["ecr:PutImage"],
+    );
+}
+
 #[test]
 fn a_key_that_may_not_push_to_one_repository_of_two_pushes_to_none() {
     let (pipe, mut given) = two_regions();
     let resources = given[1]["Resource"].as_array_mut().unwrap();
     let lacking = resources.pop().unwrap();
     give(pipe.lab, &pipe.key, &given);
-    let run = pipe.run().exits(3).does_not_say("\nBuild\n").reports_nothing();
+    let run = pipe.run().exits(3).built_nothing().reports_nothing();
     let lacking = lacking.as_str().unwrap();
     run.says("`ecr:InitiateLayerUpload`").says(&format!("\"Resource\": \"{lacking}\""));
 }

@@ -167,6 +167,12 @@ impl Run {
         self
     }
 
+    /// Asserts that the run ended before a build began.
+    #[track_caller]
+    pub(crate) fn built_nothing(self) -> Self {
+        self.does_not_say("\nBuild\n")
+    }
+
     /// Asserts that nothing was reported as pushed.
     #[track_caller]
     pub(crate) fn reports_nothing(self) -> Self {

@@ -3,13 +3,9 @@
 use serde_json::json;
 
 use crate::lab::{Engine, lab, usual};
-use crate::pipe::{Pipe, Run};
+use crate::pipe::Pipe;
 
 const DOCKERFILE: &str = "FROM busybox:1.36\nRUN echo one\n";
-
-fn built_nothing(run: &Run) {
-    assert!(!run.log.contains("\nBuild\n"), "nothing is built:\n{}", run.log);
-}
 
 #[test]
 fn a_missing_repository_comes_with_the_command_that_creates_it() {
@@ -19,7 +15,7 @@ fn a_missing_repository_comes_with_the_command_that_creates_it() {
     let run = run
         .says(&format!("✖ repository `{name}` does not exist in account 000000000000, region us-east-1\n"))
         .says(&format!("hint: create it with `aws ecr create-repository --repository-name {name} --region us-east-1`"));
-    built_nothing(&run);
+    run.built_nothing();
 }
 
 #[test]
@@ -28,7 +24,7 @@ fn a_missing_repository_of_a_bare_name_is_told_with_the_account_of_the_key() {
     let name = pipe.repository.clone();
     let run = pipe.var("IMAGE", &name).var("AWS_REGION", "eu-central-1").run().exits(4).reports_nothing();
     let message = format!("✖ repository `{name}` does not exist in account 000000000000, region eu-central-1\n");
-    built_nothing(&run.says(&message).says(&format!("--repository-name {name} --region eu-central-1`")));
+    run.says(&message).says(&format!("--repository-name {name} --region eu-central-1`")).built_nothing();
 }
 
 #[test]
@@ -37,7 +33,7 @@ fn a_missing_repository_is_seen_by_a_key_that_may_only_push() {
     pipe.lab.fault(&json!({"target": "DescribeRepositories", "access_key": pipe.key, "times": 0,
         "answer": {"status": 400, "body": {"__type": "AccessDeniedException", "message": "no"}}}));
     let run = pipe.run().exits(4).says("does not exist").reports_nothing();
-    built_nothing(&run);
+    run.built_nothing();
 }
 
 #[test]
@@ -48,7 +44,7 @@ fn a_taken_tag_that_may_not_move_is_refused_before_the_build() {
     let run = pipe.run().exits(4).reports_nothing();
     let run = run
         .says(&format!("✖ tag `1.0` exists in `{}` as {digest}, and the repository's tags are immutable", pipe.uri()));
-    built_nothing(&run.says("hint: choose a `TAG` that is new with each build"));
+    run.says("hint: choose a `TAG` that is new with each build").built_nothing();
     pipe.var("TAG", "1.1").run().exits(0);
 }
 
@@ -59,7 +55,7 @@ fn every_taken_tag_is_told_and_no_free_one_is_pushed() {
     let before = pipe.lab.control("images", &[&pipe.repository]);
     let pipe = pipe.var("TAG", "1.0 1.5 2.0");
     let run = pipe.run().exits(4).says("✖ tag `1.0` exists").says("✖ tag `2.0` exists").does_not_say("tag `1.5`");
-    built_nothing(&run.reports_nothing());
+    run.reports_nothing().built_nothing();
     assert_eq!(pipe.lab.control("images", &[&pipe.repository]), before, "no tag was made or moved");
 }
 
@@ -72,7 +68,7 @@ fn a_registry_that_fails_before_the_build_is_told_without_a_build() {
         pipe.lab.fault(&json!({"id": path, "method": "GET", "path": path, "times": 0, "answer": answer}));
         let run = pipe.run().exits(7).reports_nothing();
         let run = run.says(&format!("✖ the registry refused: HTTP {status} `boom` to {path}main\n"));
-        built_nothing(&run.says("hint: run the step again"));
+        run.says("hint: run the step again").built_nothing();
     }
     let asked = |tag: &str| pipe.lab.requests(&format!("\"GET\".*{path}{tag}")).len();
     assert_eq!(asked("main"), 12, "one try and five more, each time");
@@ -131,5 +127,5 @@ fn a_registry_that_refuses_to_be_read_is_told_with_the_action_that_is_lacking() 
         .says("✖ the key may not read `")
         .says("\"Action\": \"ecr:BatchGetImage\"")
         .reports_nothing();
-    built_nothing(&run);
+    run.built_nothing();
 }

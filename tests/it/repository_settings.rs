@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::lab::usual;
-use crate::pipe::{Pipe, Run};
+use crate::pipe::Pipe;
 
 const DOCKERFILE: &str = "FROM busybox:1.36\nRUN echo one\n";
 const KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -43,10 +43,6 @@ const WRITES: [&str; 6] = [
     "SetRepositoryPolicy",
     "TagResource",
 ];
-
-fn built_nothing(run: &Run) {
-    assert!(!run.log.contains("\nBuild\n"), "nothing is built:\n{}", run.log);
-}
 
 /// A run that wants everything that can be changed later.
 fn wanting(pipe: Pipe) -> Pipe {
@@ -126,6 +122,18 @@ fn a_missing_repository_is_created_with_everything_by_one_call_and_its_policies(
 }
 
 #[test]
+fn a_taken_tag_that_the_run_would_freeze_is_told_before_anything_changes() {
+    let pipe = Pipe::new(usual()).dockerfile(DOCKERFILE).var("TAG", "1.0");
+    pipe.run().exits(0);
+    let pipe = pipe.var("RECONCILE_REPOSITORY", "true").var("TAG_MUTABILITY", "immutable");
+    let run = pipe.run().exits(4).reports_nothing();
+    run.says(&format!("\n✖ tag `1.0` exists in `{}` as sha256:", pipe.uri())).says(
+        ", and the repository's tags are to be immutable\n  hint: choose a `TAG` that is new with each build, such as `$BITBUCKET_BUILD_NUMBER`, or name the tags that are to move in `TAG_MUTABILITY_EXCEPT`\n",
+    ).built_nothing();
+    assert_eq!(writes(&pipe), Vec::<String>::new());
+}
+
+#[test]
 fn a_repository_is_created_as_aws_makes_it_when_nothing_else_is_wanted() {
     let pipe = Pipe::without_repository(usual()).dockerfile(DOCKERFILE).var("CREATE_REPOSITORY", "true");
     pipe.run().exits(0).says("\n  change      the repository does not exist and is created\n");
@@ -138,17 +146,19 @@ fn a_dry_run_tells_what_would_be_created_and_creates_nothing() {
     pipe.run()
         .exits(0)
         .says("\n  change      the repository does not exist and is created, with ")
+        .says(&format!("\nPlan\n  create {}\n  build Dockerfile (BuildKit)\n", pipe.uri()))
         .does_not_say("created    ");
     assert_eq!(writes(&pipe), Vec::<String>::new());
     let pipe = wanting(Pipe::new(usual())).var("RECONCILE_REPOSITORY", "true").var("DRY_RUN", "true");
-    pipe.run().exits(0).says("\n  change      scan on push: off → on\n").does_not_say("changed    ");
+    let run = pipe.run().exits(0).says("\n  change      scan on push: off → on\n").does_not_say("changed    ");
+    run.says(&format!("\nPlan\n  change {}: resource tags, scan on push, ", pipe.uri()));
     assert_eq!(writes(&pipe), Vec::<String>::new());
 }
 
 #[test]
 fn nothing_is_created_when_something_else_forbids_the_run() {
     let pipe = Pipe::without_repository(usual()).var("CREATE_REPOSITORY", "true");
-    built_nothing(&pipe.run().exits(2).says("`DOCKERFILE`").reports_nothing());
+    pipe.run().exits(2).says("`DOCKERFILE`").reports_nothing().built_nothing();
     assert_eq!(writes(&pipe), Vec::<String>::new());
 }
 
@@ -232,8 +242,12 @@ fn what_means_the_same_is_left_as_it_is_written() {
 fn an_encryption_that_differs_is_told_before_the_build() {
     let pipe = wanting(Pipe::new(usual())).var("RECONCILE_REPOSITORY", "true").var("KMS_KEY", "alias/images");
     let run = pipe.run().exits(4).reports_nothing();
-    built_nothing(&run.says("\n✖ the repository is encrypted with AES256, and `KMS_KEY` asks for KMS key `alias/images`: that is set when a repository is created and cannot be changed\n")
-        .says("\n  hint: remove `KMS_KEY`, or push to a repository with another name, which `CREATE_REPOSITORY` set to `true` creates with this key\n"));
+    let told = format!(
+        "\n✖ `{}` is encrypted with AES256, and `KMS_KEY` asks for KMS key `alias/images`: that is set when a repository is created and cannot be changed\n",
+        pipe.uri()
+    );
+    run.says(&told)
+        .says("\n  hint: remove `KMS_KEY`, or push to a repository with another name, which `CREATE_REPOSITORY` set to `true` creates with this key\n").built_nothing();
     assert_eq!(writes(&pipe), Vec::<String>::new(), "nothing else is changed either");
 }
 
@@ -246,7 +260,7 @@ fn a_key_of_another_region_is_told_before_anything_is_created() {
         "\n✖ `KMS_KEY`: it is a key in eu-central-1, and `{}` is to be created in us-east-1\n",
         pipe.repository
     );
-    built_nothing(&run.says(&message));
+    run.says(&message).built_nothing();
     assert_eq!(writes(&pipe), Vec::<String>::new());
 }
 
@@ -255,12 +269,9 @@ fn a_policy_that_is_none_is_told_before_the_build_with_line_and_column() {
     let pipe = wanting(Pipe::without_repository(usual())).var("CREATE_REPOSITORY", "true");
     let pipe = pipe.file("ecr/lifecycle.json", LIFECYCLE.replace("\"imageCountMoreThan\",", "\"imageCountMoreThan\""));
     let run = pipe.var("REPOSITORY_POLICY", "ecr/none.json").run().exits(2).reports_nothing();
-    built_nothing(
-        &run.says(
-            "\n✖ `LIFECYCLE_POLICY`: `ecr/lifecycle.json` is no JSON at line 10, column 9: expected `,` or `}`\n",
-        )
-        .says("\n✖ `REPOSITORY_POLICY`: cannot read `ecr/none.json`: No such file or directory\n"),
-    );
+    run.says("\n✖ `LIFECYCLE_POLICY`: `ecr/lifecycle.json` is no JSON at line 10, column 9: expected `,` or `}`\n")
+        .says("\n✖ `REPOSITORY_POLICY`: cannot read `ecr/none.json`: No such file or directory\n")
+        .built_nothing();
 }
 
 #[test]
@@ -295,10 +306,8 @@ fn a_creation_that_is_denied_is_told_before_the_build_with_all_that_it_needs() {
     denied(&pipe, "CreateRepository");
     let run = pipe.run().exits(3).reports_nothing();
     let arn = arn(&pipe);
-    built_nothing(
-        &run.says(&format!("\n✖ the key may not do `ecr:CreateRepository`, `ecr:TagResource` on `{arn}`\n"))
-            .says(&format!("hint: allow them in the key's policy: {{\"Effect\": \"Allow\", \"Action\": [\"ecr:CreateRepository\", \"ecr:TagResource\"], \"Resource\": \"{arn}\"}}\n")),
-    );
+    run.says(&format!("\n✖ the key may not do `ecr:CreateRepository`, `ecr:TagResource` on `{arn}`\n"))
+            .says(&format!("hint: allow them in the key's policy: {{\"Effect\": \"Allow\", \"Action\": [\"ecr:CreateRepository\", \"ecr:TagResource\"], \"Resource\": \"{arn}\"}}\n")).built_nothing();
 }
 
 #[test]
@@ -308,11 +317,10 @@ fn every_change_that_is_denied_is_told_before_the_build() {
     denied(&pipe, "PutImageTagMutability");
     let run = pipe.run().exits(3).reports_nothing();
     let arn = arn(&pipe);
-    built_nothing(
-        &run.says(&format!("\n✖ the key may not do `ecr:PutLifecyclePolicy` on `{arn}`\n"))
-            .says(&format!("\n✖ the key may not do `ecr:PutImageTagMutability` on `{arn}`\n"))
-            .says("\n  changed     resource tags, scan on push, repository policy\n"),
-    );
+    run.says(&format!("\n✖ the key may not do `ecr:PutLifecyclePolicy` on `{arn}`\n"))
+        .says(&format!("\n✖ the key may not do `ecr:PutImageTagMutability` on `{arn}`\n"))
+        .says("\n  changed     resource tags, scan on push, repository policy\n")
+        .built_nothing();
 }
 
 #[test]
@@ -323,10 +331,8 @@ fn a_creation_that_is_cut_short_is_finished_by_a_further_run() {
         &json!({"target": "PutLifecyclePolicy", "access_key": pipe.key, "answer": {"status": 400, "body": error}}),
     );
     let run = pipe.run().exits(4).reports_nothing();
-    built_nothing(
-        &run.says("\n✖ the repository is created and not finished, which a further run does: AWS does not accept `LIFECYCLE_POLICY` (InvalidParameterException: Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint")
-            .says("\n  hint: correct the variable by what AWS says of it\n"),
-    );
+    run.says(&format!("\n✖ `{}` is created and not finished, which a further run does: AWS does not accept `LIFECYCLE_POLICY` (InvalidParameterException: Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint", pipe.uri()))
+            .says("\n  hint: correct the variable by what AWS says of it\n").built_nothing();
     pipe.run()
         .exits(0)
         .says("\n  change      lifecycle policy: none → 2 rules\n")
@@ -399,8 +405,8 @@ fn templates_that_may_not_be_read_are_told_with_the_missing_repository() {
     let pipe = Pipe::without_repository(usual()).dockerfile(DOCKERFILE);
     denied(&pipe, "DescribeRepositoryCreationTemplates");
     let run = pipe.run().exits(4).reports_nothing();
-    built_nothing(&run.says(&format!("\n✖ repository `{}` does not exist in account 000000000000, region us-east-1, and whether a creation template has the push create it is not known: the key may not do `ecr:DescribeRepositoryCreationTemplates`\n", pipe.repository))
-        .says("set `CREATE_REPOSITORY` to `true`"));
+    run.says(&format!("\n✖ repository `{}` does not exist in account 000000000000, region us-east-1, and whether a creation template has the push create it is not known: the key may not do `ecr:DescribeRepositoryCreationTemplates`\n", pipe.repository))
+        .says("set `CREATE_REPOSITORY` to `true`").built_nothing();
 }
 
 #[test]
@@ -410,10 +416,9 @@ fn a_repository_of_another_account_is_not_created() {
     pipe.lab.fault(&json!({"target": "DescribeRepositories", "access_key": pipe.key, "times": 0, "answer": {"status": 400, "body": answer}}));
     let uri = pipe.uri().replace("000000000000", "123456789012");
     let run = pipe.var("IMAGE", &uri).run().exits(4).reports_nothing();
-    built_nothing(
-        &run.says(", and the key is of account 000000000000: only there it can create repositories\n")
-            .says(" in account 123456789012, or correct `IMAGE`\n"),
-    );
+    run.says(", and the key is of account 000000000000: only there it can create repositories\n")
+        .says(" in account 123456789012, or correct `IMAGE`\n")
+        .built_nothing();
 }
 
 #[test]
@@ -438,8 +443,7 @@ fn a_policy_that_moto_does_not_accept_is_told_by_its_variable() {
     pipe.lab.fault(&json!({"host": "^api\\.ecr", "access_key": pipe.key, "times": 0, "to": "moto"}));
     let pipe = pipe.file("ecr/lifecycle.json", LIFECYCLE.replace("\"untagged\"", "\"without\""));
     let run = pipe.run().exits(4).reports_nothing();
-    built_nothing(
-        &run.says("\n✖ AWS does not accept `LIFECYCLE_POLICY` (InvalidParameterException: ")
-            .says("\n  hint: correct the variable"),
-    );
+    run.says("\n✖ AWS does not accept `LIFECYCLE_POLICY` (InvalidParameterException: ")
+        .says("\n  hint: correct the variable")
+        .built_nothing();
 }

@@ -65,10 +65,6 @@ fn stays(run: Run, pipe: &Pipe) -> Run {
     run.says(&format!("`{}@{digest}` is pushed and stays, but does not pass", pipe.uri())).reports_nothing()
 }
 
-fn built_nothing(run: &Run) {
-    assert!(!run.log.contains("\nBuild\n"), "nothing is built:\n{}", run.log);
-}
-
 #[test]
 fn a_scan_without_severe_findings_passes() {
     let pipe = gated();
@@ -185,7 +181,7 @@ fn a_key_that_may_not_look_at_a_scan_fails_before_the_build() {
         "answer": {"status": 400, "body": {"__type": "AccessDeniedException", "message": "no"}}}));
     let run = pipe.run().exits(3).reports_nothing();
     let run = run.says("✖ the key may not do `ecr:DescribeImageScanFindings` on `arn:aws:ecr:us-east-1:");
-    built_nothing(&run.says("\"Action\": \"ecr:DescribeImageScanFindings\""));
+    run.says("\"Action\": \"ecr:DescribeImageScanFindings\"").built_nothing();
     let pipe = pipe.var("SCAN_ON_MISSING", "pass");
     let run = pipe.run().exits(0).says("the image will pass unscanned, since `SCAN_ON_MISSING` is pass");
     run.says("passes without a result of its scan");
@@ -321,6 +317,32 @@ fn nothing_is_scanned_where_nothing_is_pushed() {
     assert_eq!(pipe.lab.requests(&format!("ImageScan.*{}", pipe.key)).len(), 0);
 }
 
+#[test]
+fn a_dry_run_tells_of_the_gate_and_scans_nothing() {
+    let pipe = gated().var("DRY_RUN", "true");
+    let run = pipe.run().exits(0).says("  wait for the scan, and fail at HIGH or above\n");
+    run.does_not_say("\nScan\n").reports_nothing();
+}
+
+/// A gate with two repositories: each is waited for and told by its name.
+#[test]
+fn with_several_repositories_each_that_does_not_pass_is_told() {
+    let pipe = gated();
+    pipe.lab.create_repository(&pipe.repository, &["--region", "eu-central-1"]);
+    let other = format!("{}/{}", pipe.lab.host("eu-central-1"), pipe.repository);
+    let both = format!("{} {other}", pipe.uri());
+    let pipe = pipe.var("IMAGE", &both);
+    for host in ["us-east-1", "eu-central-1"] {
+        pipe.lab.fault(
+            &json!({"target": "DescribeImageScanFindings", "access_key": pipe.key, "host": host, "times": 0, "skip": 1,
+            "answer": {"status": 200, "body": complete(&[("HIGH", "CVE-1")])}}),
+        );
+    }
+    let run = pipe.run().exits(8).reports_nothing();
+    let run = run.says(&format!("  {} sha256:", pipe.uri())).says(&format!("  {other} sha256:"));
+    run.says(&format!("✖ `{}@sha256:", pipe.uri())).says(&format!("✖ `{other}@sha256:"));
+}
+
 /// Sends the calls about scans to moto, whose findings are its own.
 fn by_moto(pipe: &Pipe) {
     let targets = [
@@ -389,6 +411,6 @@ fn of_an_index_each_platform_is_scanned_and_no_attestation() {
     let run =
         pipe.run().exits(8).says(&format!("linux/amd64 {amd}: 1 HIGH\n")).says(&format!("linux/arm64 {arm}: 1 HIGH\n"));
     let run = run.says(&format!("linux/amd64 {amd}: 1 HIGH; linux/arm64 {arm}: 1 HIGH\n")).does_not_say(&proof);
-    built_nothing(&run.reports_nothing());
+    run.reports_nothing().built_nothing();
     assert_eq!(calls(&pipe, "DescribeImageScanFindings"), 2);
 }

@@ -12,10 +12,6 @@ fn digest(run: &Run) -> String {
     run.stdout.trim().split_once('@').expect("a line on stdout").1.to_owned()
 }
 
-fn built_nothing(run: Run) -> Run {
-    run.does_not_say("\nBuild\n")
-}
-
 /// The requests that changed something in the repository since the record's first `from`.
 fn changes(pipe: &Pipe, from: usize) -> Vec<String> {
     let requests = pipe.lab.requests(&pipe.repository);
@@ -33,7 +29,7 @@ fn nothing_is_built_when_all_tags_exist_and_the_outputs_are_filled_from_the_regi
         let first = pipe.run().exits(0);
         let from = pipe.lab.requests(&pipe.repository).len();
         let pipe = pipe.dockerfile(OTHER).var("IF_TAG_EXISTS", "skip");
-        let run = built_nothing(pipe.run().exits(0));
+        let run = pipe.run().exits(0).built_nothing();
         assert_eq!(run.stdout, first.stdout);
         assert_eq!(run.image_env, first.image_env);
         let result: Value = serde_json::from_str(&run.result_json.clone().expect("result.json")).expect("JSON");
@@ -56,7 +52,10 @@ fn a_tag_that_has_moved_on_is_left_alone_with_a_warning() {
     let second = pipe.run().exits(0);
     assert_ne!(digest(&first), digest(&second));
     let pipe = pipe.var("TAG", "1.0 latest").var("IF_TAG_EXISTS", "skip");
-    let run = built_nothing(pipe.run().exits(0))
+    let run = pipe
+        .run()
+        .exits(0)
+        .built_nothing()
         .says("warning: tag `latest` names another image than `1.0` and is left alone\n");
     assert_eq!(run.stdout, first.stdout);
     assert!(run.image_env.expect("image.env").contains("IMAGE_TAGS=1.0\n"), "only what names the digest");
@@ -80,7 +79,7 @@ fn tags_that_are_missing_stay_missing_if_the_image_is_another() {
     let before = pipe.lab.control("images", &[&pipe.repository]);
     let pipe = pipe.dockerfile(OTHER).var("TAG", "1.0 1.0.0").var("IF_TAG_EXISTS", "skip");
     let run = pipe.run().exits(4).reports_nothing();
-    run.says(&format!("✖ tags `1.0` exist and name {}, which is not what was built: ", digest(&first)))
+    run.says(&format!("✖ tag `1.0` exists and names {}, which is not what was built: ", digest(&first)))
         .says("\n  hint: no tag was changed: choose new tags for the new image");
     assert_eq!(pipe.lab.control("images", &[&pipe.repository]), before);
 }
@@ -92,7 +91,7 @@ fn tags_that_disagree_are_told_before_the_build() {
     let pipe = pipe.dockerfile(OTHER).var("TAG", "latest");
     let other = digest(&pipe.run().exits(0));
     let pipe = pipe.var("TAG", "1.0 latest new").var("IF_TAG_EXISTS", "skip");
-    let run = built_nothing(pipe.run().exits(4).reports_nothing());
+    let run = pipe.run().exits(4).reports_nothing().built_nothing();
     run.says(&format!("✖ tags `1.0` and `latest` exist and name different images, {one} and {other}: the missing tags cannot name both\n"))
         .says("\n  hint: leave a tag that moves, such as `latest`, out of `TAG`");
 }
@@ -101,7 +100,7 @@ fn tags_that_disagree_are_told_before_the_build() {
 fn a_tag_that_exists_is_a_failure_before_the_build_where_none_may() {
     let pipe = Pipe::new(usual()).dockerfile(DOCKERFILE).var("TAG", "1.0").var("IF_TAG_EXISTS", "fail");
     let first = pipe.run().exits(0);
-    let run = built_nothing(pipe.run().exits(4).reports_nothing());
+    let run = pipe.run().exits(4).reports_nothing().built_nothing();
     run.says(&format!("✖ tag `1.0` exists in `{}` as {}, and `IF_TAG_EXISTS` is `fail`\n", pipe.uri(), digest(&first)))
         .says("\n  hint: choose a `TAG` that is new with each build");
 }
@@ -134,14 +133,15 @@ fn a_dry_run_tells_the_plan_and_changes_nothing() {
     let before = pipe.lab.control("images", &[&pipe.repository]);
     let from = pipe.lab.requests(&pipe.repository).len();
     let pipe = pipe.dockerfile(OTHER).var("TAG", "1.1 latest").var("DRY_RUN", "true");
-    let run = built_nothing(pipe.run().exits(0));
+    let run = pipe.run().exits(0).built_nothing();
     assert_eq!(run.stdout, "");
     assert_eq!((run.image_env.clone(), run.result_json.clone()), outputs, "what an earlier run left stays");
     let uri = pipe.uri();
     run.says("\n  account     000000000000\n")
-        .says("\nPlan\n  build Dockerfile, by BuildKit\n")
+        .says("\nPlan\n  build Dockerfile (BuildKit)\n")
         .says(&format!("\n  push {uri}:1.1, new\n  push {uri}:latest, instead of {}\n", digest(&first)))
-        .says("\n✔ dry run: nothing was built, pushed or changed in ");
+        .says("\n✔ dry run in ")
+        .says("s\n✔ nothing was built, pushed or changed\n");
     assert_eq!(changes(&pipe, from), Vec::<String>::new());
     assert_eq!(pipe.lab.control("images", &[&pipe.repository]), before);
     // Other tests build in the same engine, so that only this run's own image can be looked for.
@@ -153,7 +153,8 @@ fn a_dry_run_fails_as_the_run_would() {
     let pipe = Pipe::with_repository(usual(), &["--immutable"]).dockerfile(DOCKERFILE).var("TAG", "1.0");
     pipe.run().exits(0);
     let pipe = pipe.var("DRY_RUN", "true");
-    pipe.run().exits(4).says("✖ tag `1.0` exists in ").does_not_say("\nPlan\n");
+    let run = pipe.run().exits(4).says("✖ tag `1.0` exists in ").does_not_say("\nPlan\n");
+    run.says(&format!("  repository  {}, immutable tags\n  tag         1.0, now sha256:", pipe.uri()));
     let pipe = pipe.var("IF_TAG_EXISTS", "skip");
     pipe.run()
         .exits(0)

@@ -73,6 +73,11 @@ def redirect(site: dict[str, str], request: rules.Request) -> tuple[wire.Head, b
     return None
 
 
+def refusal(kind: str, message: str, **more: str) -> tuple[wire.Head, bytes]:
+    """An error of the API."""
+    return wire.answer(400, {"Content-Type": "application/x-amz-json-1.1"}, {"__type": kind, "message": message, **more})
+
+
 def throttled(site: dict[str, str]) -> dict:
     """More in a second than ECR lets through."""
     if site["kind"] == "ecr-registry":

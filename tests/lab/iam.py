@@ -10,6 +10,7 @@ import json
 import re
 import urllib.parse
 
+import ecr
 import layout
 import rules
 import wire
@@ -168,10 +169,9 @@ def in_words(site: dict[str, str], action: str, message: str) -> tuple[wire.Head
         text = ('<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>AccessDenied</Code>'
                 f"<Message>{message}</Message></Error><RequestId>lab</RequestId></ErrorResponse>")
         return wire.answer(403, {"Content-Type": "text/xml"}, text)
-    json_type = {"Content-Type": "application/x-amz-json-1.1"}
     if action.startswith("kms:"):
-        return wire.answer(400, json_type, {"__type": "KmsException", "message": message, "kmsError": "AccessDeniedException"})
-    return wire.answer(400, json_type, {"__type": "AccessDeniedException", "message": message})
+        return ecr.refusal("KmsException", message, kmsError="AccessDeniedException")
+    return ecr.refusal("AccessDeniedException", message)
 
 
 def learn(request: rules.Request, content: bytes) -> None:

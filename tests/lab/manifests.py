@@ -22,7 +22,7 @@ class Problem:
     message: str
 
     def of_api(self) -> tuple[wire.Head, bytes]:
-        return wire.answer(400, {"Content-Type": "application/x-amz-json-1.1"}, {"__type": self.kind, "message": self.message})
+        return ecr.refusal(self.kind, self.message)
 
     def of_registry(self) -> tuple[wire.Head, bytes]:
         return wire.answer(self.status, {}, {"errors": [{"code": self.code, "message": self.message}]})

@@ -21,10 +21,6 @@ settings: dict[tuple[str, str], str] = {}  # (region, setting) -> value
 uploads: set[str] = set()  # ids of the API's uploads that are not complete
 
 
-def failure(kind: str, message: str) -> Answer:
-    return wire.answer(400, {"Content-Type": "application/x-amz-json-1.1"}, {"__type": kind, "message": message})
-
-
 async def intercept(site: dict[str, str], request: rules.Request, head: wire.Head, sent: bytes | None) -> Answer | None:
     """An answer without asking ministack, or None. May change the request's head."""
     region = site["region"]
@@ -53,7 +49,7 @@ async def api(region: str, target: str, body: dict) -> Answer | None:
         return await put_image(region, name, body)
     if target in ("UploadLayerPart", "CompleteLayerUpload"):
         if body.get("uploadId") not in uploads:
-            return failure("UploadNotFoundException", f"Upload with id '{body.get('uploadId')}' could not be found for the repository with name "
+            return ecr.refusal("UploadNotFoundException", f"Upload with id '{body.get('uploadId')}' could not be found for the repository with name "
                            f"'{name}' in the registry with id '{layout.ACCOUNT}'")
         if target == "CompleteLayerUpload":
             uploads.discard(body["uploadId"])
@@ -65,7 +61,7 @@ async def api(region: str, target: str, body: dict) -> Answer | None:
         for each in body.get("imageIds", []):
             if not (await ecr.call(region, "BatchGetImage", {"repositoryName": name, "imageIds": [each]}))["body"].get("images"):
                 image = f"{{imageDigest:'{each.get('imageDigest', 'null')}', imageTag:'{each.get('imageTag', 'null')}'}}"
-                return failure("ImageNotFoundException", f"The image with imageId {image} does not exist within the repository with "
+                return ecr.refusal("ImageNotFoundException", f"The image with imageId {image} does not exist within the repository with "
                                f"name '{name}' in the registry with id '{layout.ACCOUNT}'")
     if target == "PutAccountSetting":
         settings[region, body["name"]] = body["value"]
@@ -75,7 +71,7 @@ async def api(region: str, target: str, body: dict) -> Answer | None:
         return wire.answer(made[0], {}, made[1])
     if target == "DescribeImageScanFindings":
         image = json.dumps(body.get("imageId", {}))
-        return failure("ScanNotFoundException", f"Image scan does not exist for the image with '{image}' in the repository "
+        return ecr.refusal("ScanNotFoundException", f"Image scan does not exist for the image with '{image}' in the repository "
                        f"with name '{name}' in the registry with id '{layout.ACCOUNT}'")
     return None
 
@@ -86,13 +82,13 @@ async def put_image(region: str, name: str, body: dict) -> Answer | None:
         return bad.of_api()
     new = manifests.digest(raw)
     if body.get("imageDigest", new) != new:
-        return failure("ImageDigestDoesNotMatchException", f"Image digest '{body['imageDigest']}' does not match the one of the manifest, '{new}'")
+        return ecr.refusal("ImageDigestDoesNotMatchException", f"Image digest '{body['imageDigest']}' does not match the one of the manifest, '{new}'")
     if tag and (now := await digest(region, name, tag)):
         if now == new:
-            return failure("ImageAlreadyExistsException", f"Image with digest '{new}' and tag '{tag}' already exists in the "
+            return ecr.refusal("ImageAlreadyExistsException", f"Image with digest '{new}' and tag '{tag}' already exists in the "
                            f"repository with name '{name}' in registry with id '{layout.ACCOUNT}'")
         if await frozen(region, name, tag):
-            return failure("ImageTagAlreadyExistsException", f"The image tag '{tag}' already exists in the '{name}' repository "
+            return ecr.refusal("ImageTagAlreadyExistsException", f"The image tag '{tag}' already exists in the '{name}' repository "
                            "and cannot be overwritten because the tag is immutable.")
     return None
 
