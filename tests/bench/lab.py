@@ -54,9 +54,17 @@ class Lab:
             sys.exit(f"docker {' '.join(words)}: {done.stderr}")
         return done.stdout
 
-    def create(self, name: str) -> str:
-        subprocess.run([LAB, "repository", str(self.facts["pid"]), "create", name], stdout=subprocess.DEVNULL, check=True)
+    def create(self, name: str, *options: str) -> str:
+        subprocess.run([LAB, "repository", str(self.facts["pid"]), "create", name, *options], stdout=subprocess.DEVNULL, check=True)
+        return self.image(name)
+
+    def image(self, name: str) -> str:
         return f"{self.facts['regions']['us-east-1']['registry']}/{name}"
+
+    def allow(self, key: str, *actions: str) -> None:
+        """A key that may do no more than this."""
+        policy = json.dumps({"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]})
+        subprocess.run([LAB, "iam", str(self.facts["pid"]), key, "-"], input=policy, text=True, stdout=subprocess.DEVNULL, check=True)
 
     def forget_builds(self, keep_context: bool = False) -> None:
         """Takes away every image but the base, and the build cache, but on request the files of earlier contexts."""

@@ -131,7 +131,7 @@ def cache(bench: Bench, lab: Lab) -> Iterator[Row]:
     sides[0].run()
     found = side.Results(side.interleave(sides, bench.rounds, lab.empty))
     for run in found.runs["auto"]:
-        hit = re.search(r"(\d+) of (\d+) steps cached", run.log)
+        hit = re.search(r"(\d+) of (\d+) steps? cached", run.log)
         if not hit or hit[1] != hit[2]:
             sys.exit(f"not every step came from the cache:\n{run.log}")
     yield [f"{seconds} s of steps, 5 MB", found.seconds("auto"), found.seconds("none"), found.ratio("auto", "none"),
@@ -150,6 +150,30 @@ def overhead(bench: Bench, lab: Lab) -> Iterator[Row]:
         yield ["BuildKit" if builder == "buildkit" else builder, wall, own, first, side.mebibytes(found["memory"])]
 
 
+def refusals(bench: Bench, lab: Lab) -> Iterator[Row]:
+    """What is wrong is told before the build; a script with the CLI finds it at the push, if at all."""
+    root = bench.folder / "refused"
+    root.mkdir(exist_ok=True)
+    dockerfile = root / "Dockerfile"
+    dockerfile.write_text(f"FROM {BASE}\n")
+    key = side.KEYS["AWS_KEY"]
+    lacking = key.replace("0", "1")
+    lab.allow(lacking, "ecr:GetAuthorizationToken", "ecr:Batch*", "ecr:Describe*", "ecr:*LayerUpload", "ecr:UploadLayerPart")
+    taken = lab.create("bench/taken", "--immutable")
+    side.pipe(lab, root, IMAGE=taken, **side.KEYS).run()
+    dockerfile.write_text(f"FROM {BASE}\nRUN sleep {bench.sizes.seconds / 4:g}\n")
+    cases = [("`ecr:PutImage` is not allowed", lab.create("bench/denied"), {"AWS_KEY": lacking}),
+             ("the tag is immutable and taken", taken, {}),
+             ("the repository does not exist", lab.image("bench/missing"), {})]
+    for name, image, more in cases:
+        ours = dataclasses.replace(side.pipe(lab, root, IMAGE=image, **{**side.KEYS, **more}), fails=True)
+        found = side.Results(side.interleave([ours, side.push(lab, root, image, more.get("AWS_KEY", key))], bench.rounds, lambda: None))
+        yield [name, found.seconds("pipe"), found.seconds("cli"), found.ratio("pipe", "cli")]
+    ours = side.pipe(lab, root, IMAGE=lab.create("bench/elsewhere"), ALLOWED_ACCOUNT_IDS="123456789012", **side.KEYS)
+    found = side.Results(side.interleave([dataclasses.replace(ours, fails=True)], bench.rounds, lambda: None))
+    yield ["the key is of another account than meant", found.seconds("pipe"), "pushes there", ""]
+
+
 @dataclasses.dataclass(frozen=True)
 class Table:
     title: str
@@ -164,6 +188,7 @@ TABLES = {
     "traffic": Table("Bytes to the engine", ["what", "pipe, BuildKit", "docker CLI, BuildKit", "pipe, classic", "ratio to classic",
                                              "time, BuildKit", "time, classic", "pipe's peak memory with BuildKit"], traffic),
     "cache": Table("Unchanged rebuild on an emptied engine", ["what", "CACHE=auto", "CACHE=none", "ratio", "pipe's peak memory"], cache),
+    "refusals": Table("What would fail after the build", ["what is wrong", "pipe", "docker CLI, build and push", "ratio"], refusals),
     "overhead": Table("The pipe's own share", ["builder", "whole run, all cached", "of it the pipe's own", "start to first request",
                                                "peak memory"], overhead),
 }
