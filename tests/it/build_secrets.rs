@@ -263,7 +263,6 @@ fn secrets_that_cannot_be_had_end_the_run_before_the_build_all_at_once() {
     insta::assert_snapshot!(pipe.filter(&timeless(&run.log)), @r"
     ecr-pipe 0.1.0
 
-
     ✖ `BUILD_SECRETS`: entry 1 (`a`) names `NPM_TOKEN` in `env`, which is not set
       hint: pass `NPM_TOKEN` under `variables:` of the pipe too
     ✖ `BUILD_SECRETS`: entry 2 (`b`) names `EMPTY` in `env`, which is not set

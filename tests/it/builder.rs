@@ -82,8 +82,8 @@ fn limits_that_buildkit_in_engine_20_10_ignores_are_kept_by_the_classic_builder(
     assert_eq!(in_image(&pipe, "cat /limits"), "777\n81920\n");
 
     let hint = "  hint: set `BUILDER` to `auto` or `classic`, or remove that variable";
-    let message = |variable: &str| format!("✖ `{variable}`: {ignores}, and `BUILDER` is `buildkit`\n{hint}");
-    refused(&pipe.var("BUILDER", "buildkit"), &format!("{}\n{}", message("SHM_SIZE"), message("ULIMITS")));
+    let message = |variable: &str| format!("✖ `{variable}`: {ignores}, and `BUILDER` is `buildkit`\n");
+    refused(&pipe.var("BUILDER", "buildkit"), &format!("{}{}{hint}", message("SHM_SIZE"), message("ULIMITS")));
 
     let pipe = limited(Engine::V20, "FROM busybox:1.36\nRUN --mount=type=cache,target=/c true\n").without("ULIMITS");
     let message = format!(
