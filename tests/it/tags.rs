@@ -125,6 +125,25 @@ fn a_tag_that_is_taken_while_the_image_is_built_is_not_moved() {
 }
 
 #[test]
+fn a_missing_tag_that_is_taken_meanwhile_by_another_image_is_not_moved() {
+    let pipe = Pipe::new(usual()).dockerfile(OTHER).var("TAG", "1.0.0");
+    let other = digest(&pipe.run().exits(0));
+    let pipe = pipe.dockerfile(DOCKERFILE).var("TAG", "1.0");
+    pipe.run().exits(0);
+    // The checks are told that `1.0.0` is missing, as if it were pushed just after them.
+    pipe.lab.fault(&json!({"method": "GET", "path": format!("/v2/{}/manifests/1.0.0", pipe.repository), "times": 1,
+        "answer": {"status": 404, "body": {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "x"}]}}}));
+    let before = pipe.lab.control("images", &[&pipe.repository]);
+    let pipe = pipe.var("TAG", "1.0 1.0.0").var("IF_TAG_EXISTS", "skip");
+    let run = pipe.run().exits(4).reports_nothing().says("\nBuild\n");
+    run.says(&format!(
+        "✖ tag `1.0.0` was taken in `{}` while this run was at work: it was new, and now names {other}\n",
+        pipe.uri()
+    ));
+    assert_eq!(pipe.lab.control("images", &[&pipe.repository]), before);
+}
+
+#[test]
 fn a_dry_run_tells_the_plan_and_changes_nothing() {
     let pipe = Pipe::new(usual()).dockerfile(DOCKERFILE).var("TAG", "1.0 latest");
     let first = pipe.run().exits(0);

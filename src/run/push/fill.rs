@@ -2,6 +2,7 @@
 
 use super::super::preflight::{Destination, Ready};
 use super::read_back::read_back;
+use super::taken::recheck_gaps;
 use crate::error::Failure;
 use crate::image::Digest;
 use crate::plan::Gap;
@@ -24,6 +25,7 @@ pub(in super::super) async fn fill(gaps: &[Gap], ready: &Ready, log: &Log) -> Re
     for (from, image) in &images {
         copy(image, *from, gaps, all, log).await?;
     }
+    recheck_gaps(gaps, all).await?;
     for (at, gap) in gaps.iter().enumerate() {
         let Some((_, image)) = images.iter().find(|(_, image)| image.digest == gap.digest) else { continue };
         let Destination { repository, registry, .. } = &all[gap.to];

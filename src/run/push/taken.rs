@@ -7,7 +7,7 @@ use crate::config::IfTagExists;
 use crate::engine::ImageId;
 use crate::error::{ExitCode, Explain, Failure};
 use crate::image::{Digest, Repository, Tag};
-use crate::plan::PlannedTag;
+use crate::plan::{Gap, PlannedTag};
 
 /// A tag that did not exist when the checks looked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,10 +41,22 @@ pub(super) async fn recheck(rule: IfTagExists, destinations: &[Destination], ima
         let tags = destination.tags.iter().filter(|planned| planned.now.is_none());
         tags.map(move |planned| taken(destination, planned, image))
     });
-    match join_all(new).await.into_iter().flatten().next() {
-        Some(taken) => Err(taken.into()),
-        None => Ok(()),
-    }
+    free(join_all(new).await)
+}
+
+/// The same for tags that are to get an image which is in ECR already: what was missing may be there by now, as that image only.
+pub(super) async fn recheck_gaps(gaps: &[Gap], destinations: &[Destination]) -> Result<(), Failure> {
+    let looks = gaps.iter().map(async |gap| {
+        let Destination { repository, registry, .. } = &destinations[gap.to];
+        let now = registry.manifest(&gap.tag).await.ok()??.digest;
+        let taken = || Taken { tag: gap.tag.clone(), repository: repository.clone(), now: now.clone() };
+        (now != gap.digest).then(taken)
+    });
+    free(join_all(looks).await)
+}
+
+fn free(looks: Vec<Option<Taken>>) -> Result<(), Failure> {
+    looks.into_iter().flatten().next().map_or(Ok(()), |taken| Err(taken.into()))
 }
 
 /// Whether a tag that was new has been taken by another image. The same one was pushed by a run that was killed, whose push the
