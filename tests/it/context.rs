@@ -5,10 +5,9 @@ use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::sync::Mutex;
-use std::time::Instant;
 
 use crate::lab::{Engine, Lab, lab, output, usual};
-use crate::pipe::{Pipe, until};
+use crate::pipe::Pipe;
 use crate::relay::{Passage, Relay, relay};
 use crate::variables::{UNPUSHED, as_nobody, verdict};
 
@@ -194,18 +193,8 @@ fn two_gigabytes_are_sent_in_less_than_64_mebibytes_of_memory() {
     let pipe = unpushed(lab(Engine::V28, false)).dockerfile("FROM busybox:1.36\n");
     let large = File::create(pipe.path("large")).expect("a file");
     large.set_len(2_000_000_000).expect("a sparse file");
-    let began = Instant::now();
-    let mut child = pipe.start();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    until("the pipe ends", || {
-        let status = fs::read_to_string(&status).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        peak = peak.max(kibibytes.unwrap_or_default());
-        child.try_wait().expect("a child").is_some()
-    });
-    pipe.finish(child, began).exits(0).says("2 files, 2.0 GB");
+    let (run, peak) = pipe.run_watched();
+    run.exits(0).says("2 files, 2.0 GB");
     assert!((1_000..=64 * 1024).contains(&peak), "{peak} KiB");
 }
 

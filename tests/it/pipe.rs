@@ -124,6 +124,23 @@ impl Pipe {
         self.finish(self.start(), began)
     }
 
+    /// Runs the pipe to its end; with the run comes the peak of its memory in KiB (proc(5), `VmHWM`).
+    pub(crate) fn run_watched(&self) -> (Run, u64) {
+        let began = Instant::now();
+        let mut child = self.start();
+        let status = format!("/proc/{}/status", child.id());
+        let mut peak = 0;
+        until("the pipe ends", || {
+            // One that has ended and was not yet waited for has no memory.
+            let status = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            peak = peak.max(kibibytes.unwrap_or_default());
+            child.try_wait().expect("a child").is_some()
+        });
+        (self.finish(child, began), peak)
+    }
+
     /// Waits for a started pipe.
     pub(crate) fn finish(&self, child: Child, began: Instant) -> Run {
         let output = child.wait_with_output().expect("the pipe ends");
