@@ -107,7 +107,7 @@ fn a_tag_that_exists_is_a_failure_before_the_build_where_none_may() {
 
 #[test]
 fn a_tag_that_is_taken_while_the_image_is_built_is_not_moved() {
-    for rule in ["fail", "skip"] {
+    for (rule, difference) in [("fail", ""), ("skip", ", which is another image: its layer 2 of 2 is another")] {
         let pipe = Pipe::new(usual()).dockerfile(DOCKERFILE);
         let first = digest(&pipe.run().exits(0));
         // The checks are told that there is none, as if it were pushed just after them.
@@ -117,10 +117,32 @@ fn a_tag_that_is_taken_while_the_image_is_built_is_not_moved() {
         let pipe = pipe.dockerfile(OTHER).var("IF_TAG_EXISTS", rule);
         let run = pipe.run().exits(4).reports_nothing().says("\nBuild\n");
         run.says(&format!(
-            "✖ tag `main` was taken in `{}` while this run was at work: it was new, and now names {first}\n",
+            "✖ tag `main` was taken in `{}` while this run was at work: it was new, and now names {first}{difference}\n",
             pipe.uri()
         ));
         assert_eq!(pipe.lab.control("images", &[&pipe.repository]), before);
+    }
+}
+
+/// Times and history differ, layers and configuration do not: so it is after a run that was killed, whose push the engine finished.
+#[test]
+fn tags_that_the_same_image_takes_while_it_is_built_are_kept() {
+    for mutability in [&[][..], &["--immutable"]] {
+        let pipe = Pipe::with_repository(usual(), mutability).dockerfile("FROM busybox:1.36\nENV SAME=1\n");
+        let first = pipe.var("TAG", "1.0");
+        let pushed = first.run().exits(0);
+        // The checks are told that there is none, as if it were pushed just after them.
+        first
+            .lab
+            .fault(&json!({"method": "GET", "path": format!("/v2/{}/manifests/1.0", first.repository), "times": 1,
+            "answer": {"status": 404, "body": {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "x"}]}}}));
+        let pipe = first.dockerfile("FROM busybox:1.36\nARG X=1\nENV SAME=1\n").var("TAG", "1.0 latest");
+        let pipe = pipe.var("IF_TAG_EXISTS", "skip");
+        let run = pipe.run().exits(0).says("\nBuild\n");
+        let run =
+            run.says(&format!("\n  {} was pushed by another run meanwhile and is the same image\n", digest(&pushed)));
+        assert_eq!(run.stdout, pushed.stdout, "the digest that was there");
+        assert!(pipe.lab.control("images", &[&pipe.repository]).contains("[\"1.0\", \"latest\"]"));
     }
 }
 

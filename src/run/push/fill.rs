@@ -9,13 +9,17 @@ use crate::plan::Gap;
 use crate::progress::{Event, Log};
 use crate::registry::{self, Manifest, Registry};
 
-/// Gives the tags that are missing the images that they name elsewhere: all content first, then the tags. What comes back is the
-/// manifest of the first tag.
+/// Gives the tags that are missing the images that they name elsewhere. What comes back is the manifest of the first tag.
 pub(in super::super) async fn fill(gaps: &[Gap], ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
-    let all = &ready.destinations.all;
     if gaps.is_empty() {
         log.send(Event::Note("all tags exist, nothing is built, since `IF_TAG_EXISTS` is `skip`".to_owned())).await;
     }
+    let images = put(gaps, &ready.destinations.all, log).await?;
+    first(gaps, images, &ready.destinations.all).await
+}
+
+/// All content first, then the tags. What comes back are the images, each with the repository that it was read from.
+pub(super) async fn put(gaps: &[Gap], all: &[Destination], log: &Log) -> Result<Vec<(usize, Manifest)>, Failure> {
     let mut images: Vec<(usize, Manifest)> = Vec::new();
     for gap in gaps {
         if images.iter().all(|(_, image)| image.digest != gap.digest) {
@@ -43,7 +47,7 @@ pub(in super::super) async fn fill(gaps: &[Gap], ready: &Ready, log: &Log) -> Re
         })?;
         log.send(Event::Note(format!("{}: {}", repository.tagged(&gap.tag), image.digest))).await;
     }
-    first(gaps, images, all).await
+    Ok(images)
 }
 
 /// Brings an image to the repositories that get a tag for it and are not the one that has it.

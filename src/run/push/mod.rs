@@ -19,18 +19,51 @@ mod taken;
 use super::preflight::{Destination, Ready};
 use crate::config::IfTagExists;
 use crate::engine::ImageId;
-use crate::error::Failure;
+use crate::error::{ExitCode, Failure};
 use crate::image::{Digest, Tag};
 use crate::plan::{Gap, NotTheSame};
-use crate::progress::Log;
+use crate::progress::{Event, Log};
 use crate::registry::{Manifest, Registry};
 
 pub(super) use engine::login;
 pub(super) use fill::fill;
+use taken::Others;
 
 /// Brings the image to every repository, under every tag; what comes back is the manifest that the registries confirmed.
 pub(super) async fn push(image: &ImageId, rule: IfTagExists, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
-    taken::recheck(rule, &ready.destinations.all, image).await?;
+    let all = &ready.destinations.all;
+    if let Some(others) = taken::look(rule, all, image).await {
+        return join(others, image, rule, ready, log).await;
+    }
+    match bring(image, ready, log).await {
+        Err(failure) if failure.code == ExitCode::Repository => match taken::look(rule, all, image).await {
+            Some(others) => join(others, image, rule, ready, log).await,
+            None => Err(failure),
+        },
+        ended => ended,
+    }
+}
+
+/// Keeps the tags that were taken meanwhile and gives the others the same image, if it is like ours and the rule is to keep what
+/// exists: then it is another run of the same step, or the end of a push that a run which was killed had asked of the engine.
+async fn join(
+    others: Others,
+    image: &ImageId,
+    rule: IfTagExists,
+    ready: &Ready,
+    log: &Log,
+) -> Result<Manifest, Failure> {
+    let Some(digest) = others.digest().filter(|_| rule == IfTagExists::Skip) else { return Err(others.into()) };
+    if let Some(difference) = difference(image, digest, others.holder, ready).await? {
+        return Err(others.differ(difference));
+    }
+    log.send(Event::Note(format!("{digest} was pushed by another run meanwhile and is the same image"))).await;
+    let all = &ready.destinations.all;
+    fill::put(&others.gaps(all), all, log).await?;
+    fill::read(&all[others.holder], digest).await
+}
+
+async fn bring(image: &ImageId, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
     match ready.destinations.all.as_slice() {
         [] => Err(super::bug("there was no repository to push to")),
         [one] => {
@@ -59,14 +92,8 @@ pub(super) async fn fill_if_same(
     ready: &Ready,
     log: &Log,
 ) -> Result<Manifest, Failure> {
-    let all = &ready.destinations.all;
-    let there = fill::read(&all[holder], digest).await?;
-    let ours = ready.engine.likeness(image).await?;
-    let difference = match all[holder].registry.likeness(&there).await? {
-        Some(theirs) => ours.difference(&theirs),
-        None => Some("it is one image, the other an index of several".to_owned()),
-    };
-    if let Some(difference) = difference {
+    if let Some(difference) = difference(image, digest, holder, ready).await? {
+        let all = &ready.destinations.all;
         let existing = all.iter().flat_map(|one| &one.tags).filter(|planned| planned.now.is_some());
         let mut existing: Vec<Tag> = existing.map(|planned| planned.tag.clone()).collect();
         existing.sort_unstable();
@@ -75,4 +102,15 @@ pub(super) async fn fill_if_same(
         return Err(NotTheSame { existing, digest, difference }.into());
     }
     fill(gaps, ready, log).await
+}
+
+/// In what an image that a repository has differs from what was built.
+async fn difference(image: &ImageId, digest: &Digest, holder: usize, ready: &Ready) -> Result<Option<String>, Failure> {
+    let holder = &ready.destinations.all[holder];
+    let there = fill::read(holder, digest).await?;
+    let ours = ready.engine.likeness(image).await?;
+    Ok(match holder.registry.likeness(&there).await? {
+        Some(theirs) => ours.difference(&theirs),
+        None => Some("it is one image, the other an index of several".to_owned()),
+    })
 }

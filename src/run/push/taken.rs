@@ -11,11 +11,13 @@ use crate::plan::{Gap, PlannedTag};
 
 /// A tag that did not exist when the checks looked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("tag `{tag}` was taken in `{repository}` while this run was at work: it was new, and now names {now}")]
+#[error("tag `{tag}` was taken in `{repository}` while this run was at work: it was new, and now names {now}{}", difference.as_ref().map(|difference| format!(", which is another image: {difference}")).unwrap_or_default())]
 pub(super) struct Taken {
     tag: Tag,
     repository: Repository,
     now: Digest,
+    /// In what that image differs, where it was looked at.
+    difference: Option<String>,
 }
 
 impl Explain for Taken {
@@ -31,17 +33,59 @@ impl Explain for Taken {
     }
 }
 
+/// Tags that were new and name another image by now.
+#[derive(Clone, Debug)]
+pub(super) struct Others {
+    /// Where the first of them is.
+    pub(super) holder: usize,
+    first: Taken,
+    all: Vec<(usize, Taken)>,
+}
+
+impl Others {
+    /// The one image that they name; `None` if they are several.
+    pub(super) fn digest(&self) -> Option<&Digest> {
+        let digest = &self.first.now;
+        self.all.iter().all(|(_, taken)| taken.now == *digest).then_some(digest)
+    }
+
+    /// The failure that they are if that image is not like ours.
+    pub(super) fn differ(self, difference: String) -> Failure {
+        Taken { difference: Some(difference), ..self.first }.into()
+    }
+
+    /// The tags that are still new, which may get that image too.
+    pub(super) fn gaps(&self, destinations: &[Destination]) -> Vec<Gap> {
+        let is_taken = |place: usize, tag: &Tag| self.all.iter().any(|(at, taken)| *at == place && taken.tag == *tag);
+        let new = destinations.iter().enumerate().flat_map(|(to, destination)| {
+            let tags = destination.tags.iter().filter(|planned| planned.now.is_none());
+            tags.map(move |planned| (to, &planned.tag))
+        });
+        let gap =
+            |(to, tag): (usize, &Tag)| Gap { tag: tag.clone(), digest: self.first.now.clone(), from: self.holder, to };
+        new.filter(|(to, tag)| !is_taken(*to, tag)).map(gap).collect()
+    }
+}
+
+impl From<Others> for Failure {
+    fn from(others: Others) -> Self {
+        others.first.into()
+    }
+}
+
 /// Looks once more, just before the push, at the tags that did not exist, where no tag may be moved by the user's rule. In a
 /// repository with immutable tags the registry itself sees to it.
-pub(super) async fn recheck(rule: IfTagExists, destinations: &[Destination], image: &ImageId) -> Result<(), Failure> {
+pub(super) async fn look(rule: IfTagExists, destinations: &[Destination], image: &ImageId) -> Option<Others> {
     if rule == IfTagExists::Overwrite {
-        return Ok(());
+        return None;
     }
-    let new = destinations.iter().flat_map(|destination| {
+    let new = destinations.iter().enumerate().flat_map(|(place, destination)| {
         let tags = destination.tags.iter().filter(|planned| planned.now.is_none());
-        tags.map(move |planned| taken(destination, planned, image))
+        tags.map(move |planned| async move { Some((place, taken(destination, planned, image).await?)) })
     });
-    free(join_all(new).await)
+    let all: Vec<(usize, Taken)> = join_all(new).await.into_iter().flatten().collect();
+    let (holder, first) = all.first().cloned()?;
+    Some(Others { holder, first, all })
 }
 
 /// The same for tags that are to get an image which is in ECR already: what was missing may be there by now, as that image only.
@@ -49,14 +93,11 @@ pub(super) async fn recheck_gaps(gaps: &[Gap], destinations: &[Destination]) -> 
     let looks = gaps.iter().map(async |gap| {
         let Destination { repository, registry, .. } = &destinations[gap.to];
         let now = registry.manifest(&gap.tag).await.ok()??.digest;
-        let taken = || Taken { tag: gap.tag.clone(), repository: repository.clone(), now: now.clone() };
+        let taken =
+            || Taken { tag: gap.tag.clone(), repository: repository.clone(), now: now.clone(), difference: None };
         (now != gap.digest).then(taken)
     });
-    free(join_all(looks).await)
-}
-
-fn free(looks: Vec<Option<Taken>>) -> Result<(), Failure> {
-    looks.into_iter().flatten().next().map_or(Ok(()), |taken| Err(taken.into()))
+    join_all(looks).await.into_iter().flatten().next().map_or(Ok(()), |taken| Err(taken.into()))
 }
 
 /// Whether a tag that was new has been taken by another image. The same one was pushed by a run that was killed, whose push the
@@ -67,6 +108,11 @@ pub(super) async fn taken(destination: &Destination, planned: &PlannedTag, image
         return None;
     }
     let manifest = registry.manifest(&planned.tag).await.ok()??;
-    let taken = || Taken { tag: planned.tag.clone(), repository: repository.clone(), now: manifest.digest.clone() };
+    let taken = || Taken {
+        tag: planned.tag.clone(),
+        repository: repository.clone(),
+        now: manifest.digest.clone(),
+        difference: None,
+    };
     (!manifest.is_of(image.as_str())).then(taken)
 }
