@@ -160,7 +160,7 @@ impl Documents {
 }
 
 /// Where a blob lies (image specification, "Blobs").
-fn blob_path(digest: &Digest) -> String {
+pub(super) fn blob_path(digest: &Digest) -> String {
     format!("blobs/{}", digest.as_str().replacen(':', "/", 1))
 }
 

@@ -6,8 +6,10 @@
 mod documents;
 mod error;
 mod header;
+mod layer_paths;
 mod reader;
 
 pub use documents::{Documents, Unpacked};
 pub use error::Error;
+pub use layer_paths::layer_paths;
 pub use reader::{Archive, Member};

@@ -7,6 +7,7 @@ mod accounts;
 mod boolean;
 mod build;
 mod builder;
+mod compression;
 mod context;
 mod credentials;
 mod destination;
@@ -19,6 +20,7 @@ mod keys;
 mod login;
 mod misspelt;
 mod problem;
+mod push_mode;
 mod raw;
 mod read;
 mod repository;
@@ -36,9 +38,11 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::compress::Codec;
 use crate::image::{Name, Tag};
 
 pub use problem::{Problem, Problems};
+pub use push_mode::PushMode;
 pub use repository::{Encryption, PolicySource, RepositorySettings, TagMutability};
 pub use role_arn::RoleArn;
 pub use scan::{OnMissing, ScanGate};
@@ -61,6 +65,8 @@ pub struct Config {
     pub tags: Vec<Tag>,
     /// `IF_TAG_EXISTS`.
     pub if_tag_exists: IfTagExists,
+    /// `COMPRESSION`.
+    pub compression: Codec,
     /// What `docker build` would take.
     pub build: Build,
     /// `BUILDER`.
@@ -73,6 +79,8 @@ pub struct Config {
     pub repository: RepositorySettings,
     /// `PUSH`.
     pub push: bool,
+    /// `PUSH_MODE`.
+    pub push_mode: PushMode,
     /// `SCAN_FAIL_ON` with its companions; `None` without a gate.
     pub scan: Option<ScanGate>,
     /// `DRY_RUN`.

@@ -40,6 +40,8 @@ pub(super) struct Scalars {
     pub(super) lifecycle_policy: Option<String>,
     pub(super) repository_policy: Option<String>,
     pub(super) if_tag_exists: Option<String>,
+    pub(super) compression: Option<String>,
+    pub(super) push_mode: Option<String>,
     pub(super) push: Option<String>,
     pub(super) scan_fail_on: Option<String>,
     pub(super) scan_timeout: Option<String>,

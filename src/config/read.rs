@@ -12,8 +12,8 @@ use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
 use super::{
-    Bitbucket, Config, Network, accounts, build, builder, credentials, destination, engine, login, repository, scan,
-    secrets,
+    Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, login,
+    push_mode, repository, scan, secrets,
 };
 
 impl Config {
@@ -42,6 +42,8 @@ impl Config {
         credentials::check_partition(credentials.as_ref(), region.as_deref(), &raw, found);
         let tags = destination::tags(&raw, &bitbucket, found);
         let if_tag_exists = destination::if_tag_exists(&raw, found);
+        let compression = compression::compression(&raw, found);
+        let push_mode = push_mode::push_mode(&raw, images.as_deref().unwrap_or_default(), found);
         let build = build::read(&raw, &environment, found);
         let builder = builder::builder(&raw, found);
         let cache = builder::cache(&raw, found);
@@ -67,12 +69,14 @@ impl Config {
             images,
             tags,
             if_tag_exists,
+            compression,
             build,
             builder,
             cache,
             registry_logins,
             repository,
             push,
+            push_mode,
             scan,
             dry_run,
             output_dir,
@@ -96,6 +100,8 @@ fn warn_of_what_only_a_push_does(raw: &Raw, findings: &mut Findings) {
         ("CREATE_REPOSITORY", &scalars.create_repository),
         ("RECONCILE_REPOSITORY", &scalars.reconcile_repository),
         ("IF_TAG_EXISTS", &scalars.if_tag_exists),
+        ("COMPRESSION", &scalars.compression),
+        ("PUSH_MODE", &scalars.push_mode),
     ] {
         if value.is_some() {
             let hint = format!("remove `{name}` where `PUSH` is `false`");

@@ -214,8 +214,8 @@ pub const VARIABLES: &[Variable] = &[
         .derived("leave as is")
         .like("team=shop"),
     Variable::new("IF_TAG_EXISTS", Choice, "`overwrite`, `skip` (all tags exist: no build), `fail`").value("overwrite"),
-    Variable::later("COMPRESSION", Choice, "`gzip` or `zstd`").value("gzip").harmless(&["gzip"]),
-    Variable::later("PUSH_MODE", Choice, "`auto`, `engine`, `direct`").value("auto").harmless(&["auto", "engine"]),
+    Variable::new("COMPRESSION", Choice, "how the pipe compresses layers that it pushes itself: `gzip`, or `zstd`, which old engines cannot pull").value("gzip"),
+    Variable::new("PUSH_MODE", Choice, "`auto`, `engine`, `direct`").value("auto"),
     Variable::new("PUSH", Boolean, "`false`: build only").value("true"),
     Variable::later("BUILD", Boolean, "`false`: push the image that is already in the engine")
         .value("true")

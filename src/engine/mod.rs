@@ -17,6 +17,7 @@ mod facts;
 mod fake;
 mod image_id;
 mod inspect;
+mod layers;
 mod lines;
 mod login;
 mod push;
@@ -38,6 +39,7 @@ pub use facts::{Facts, Storage};
 #[cfg(test)]
 pub(crate) use fake::plain;
 pub use image_id::ImageId;
+pub use layers::EngineLayer;
 pub use login::Login;
 pub use push::Pushed;
 pub use retry::Tries;

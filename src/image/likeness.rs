@@ -72,6 +72,12 @@ impl Likeness {
         })
     }
 
+    /// The digests of the layers as they are in an image's file system, the lowest first.
+    #[must_use]
+    pub fn diff_ids(&self) -> &[Digest] {
+        &self.diff_ids
+    }
+
     /// The first thing in which another image differs from this one; `None` when they are the same. Values are not told, since
     /// an environment may hold secrets.
     #[must_use]

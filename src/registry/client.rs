@@ -75,6 +75,12 @@ impl Registry {
         Self { backoff: self.backoff.with_max_times(0), ..self.clone() }
     }
 
+    /// Another repository of the same registry.
+    #[must_use]
+    pub fn beside(&self, repository: Repository) -> Self {
+        Self { repository, ..self.clone() }
+    }
+
     /// The same, at another address than its host's.
     #[cfg(test)]
     pub(super) fn at(self, base: String) -> Self {

@@ -86,7 +86,7 @@ impl Copying<'_> {
             let ends = match read.await {
                 Ok(((), ends)) => ends,
                 Err(error) if wait.is_some() && may_pass(&error) => {
-                    lacking.iter().map(|_| Err(NotTaken { error: Box::new(error.clone()), again: true })).collect()
+                    lacking.iter().map(|_| Err(NotTaken { again: true, ..NotTaken::for_good(error.clone()) })).collect()
                 }
                 Err(error) => return Err(error),
             };

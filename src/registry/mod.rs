@@ -11,6 +11,7 @@ mod fake;
 mod images;
 mod manifest;
 mod manifests;
+mod mount;
 mod pacer;
 mod reference;
 mod spread;

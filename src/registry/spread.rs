@@ -76,7 +76,8 @@ pub async fn spread<T, E>(
                 tokio::select! {
                     end = registry.receive(place, pieces) => end,
                     Ok(()) = stalled => {
-                        Err(NotTaken { error: Box::new(registry.lost("it takes no more bytes")), again: true })
+                        let error = registry.lost("it takes no more bytes");
+                        Err(NotTaken { again: true, stalled: true, ..NotTaken::for_good(error) })
                     }
                 }
             };

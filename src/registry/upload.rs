@@ -40,6 +40,8 @@ pub struct NotTaken {
     pub error: Box<Error>,
     /// Whether an upload made anew may do. What was tried again and again already is no such case.
     pub again: bool,
+    /// Whether it took too long to take bytes, so that a further upload would too for now.
+    pub stalled: bool,
 }
 
 /// A part of a blob on its way.
@@ -53,7 +55,14 @@ pub(super) enum Piece {
 
 impl NotTaken {
     pub(super) fn for_good(error: Error) -> Self {
-        Self { error: Box::new(error), again: false }
+        Self { error: Box::new(error), again: false, stalled: false }
+    }
+
+    /// After a request that was tried again and again as long as that could help.
+    #[must_use]
+    pub fn after_all_tries(error: Error) -> Self {
+        let again = error.is_mended_by_a_new_upload() && !error.is_temporary();
+        Self { again, ..Self::for_good(error) }
     }
 }
 
@@ -84,12 +93,9 @@ impl Registry {
             self.renew(&token).await.map_err(NotTaken::for_good)?;
         }
         let (place, digest) =
-            sent.map_err(|error| NotTaken { again: error.is_mended_by_a_new_upload(), error: Box::new(error) })?;
+            sent.map_err(|error| NotTaken { again: error.is_mended_by_a_new_upload(), ..NotTaken::for_good(error) })?;
         let ended = self.patiently(async |token| self.try_finish(place.clone(), &digest, Bytes::new(), token).await);
-        ended.await.map_err(|error| {
-            let again = error.is_mended_by_a_new_upload() && !error.is_temporary();
-            NotTaken { error: Box::new(error), again }
-        })
+        ended.await.map_err(NotTaken::after_all_tries)
     }
 
     async fn stream(

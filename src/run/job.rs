@@ -37,7 +37,7 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
         }
         Some(Course::Build) => {
             let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
-            let pushing = Box::pin(push::push(&image, config.if_tag_exists, ready, log));
+            let pushing = Box::pin(push::push(&image, config, ready, log));
             let manifest = grouped("Push", log, &mut took.push, pushing).await?;
             Ok(Done::Pushed(Pushed { manifest, image: Some(image), strangers: Vec::new() }))
         }

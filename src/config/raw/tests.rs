@@ -102,7 +102,6 @@ fn variables_of_later_versions_that_ask_for_nothing_are_accepted() {
     for (name, value) in [
         ("CREATE_REPOSITORY", "No"),
         ("BUILD", "true"),
-        ("COMPRESSION", "gzip"),
         ("PUSH_MODE", "engine"),
         ("PUSH_MODE", "AUTO"),
         ("SKIP_UNCHANGED", "false"),

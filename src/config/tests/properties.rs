@@ -156,6 +156,8 @@ fn every_supported_variable_reaches_its_reader() {
                     "SCAN_TIMEOUT" => "90s",
                     "SCAN_ON_MISSING" => "pass",
                     "IF_TAG_EXISTS" => "skip",
+                    "COMPRESSION" => "zstd",
+                    "PUSH_MODE" => "direct",
                     _ => "abc",
                 },
             };

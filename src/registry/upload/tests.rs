@@ -83,7 +83,7 @@ async fn an_upload_that_breaks_off_is_one_that_another_may_mend() {
 async fn an_answer_without_a_place_is_an_error() {
     let (ended, lines, _) = upload(vec![answer(202, "", "")]).await;
     assert!(
-        matches!(&ended, Err(NotTaken { error, again: false }) if matches!(**error, Error::NotUnderstood { .. })),
+        matches!(&ended, Err(NotTaken { error, again: false, .. }) if matches!(**error, Error::NotUnderstood { .. })),
         "{ended:?}"
     );
     assert_eq!(lines.len(), 1);
@@ -161,6 +161,6 @@ async fn a_registry_that_takes_no_more_bytes_is_given_up() {
         spread.end(&Digest::of(BLOB)).await;
         Ok::<_, Error>(())
     });
-    let NotTaken { error, again } = ended.await.unwrap().1.remove(0).unwrap_err();
+    let NotTaken { error, again, .. } = ended.await.unwrap().1.remove(0).unwrap_err();
     assert!(again && error.to_string().ends_with(": it takes no more bytes"), "{error}");
 }

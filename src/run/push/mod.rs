@@ -17,7 +17,8 @@ mod tags;
 mod taken;
 
 use super::preflight::{Destination, Ready};
-use crate::config::IfTagExists;
+use crate::compress::Codec;
+use crate::config::{Config, IfTagExists};
 use crate::engine::ImageId;
 use crate::error::{ExitCode, Failure};
 use crate::image::{Digest, Tag};
@@ -30,12 +31,13 @@ pub(super) use fill::fill;
 use taken::Others;
 
 /// Brings the image to every repository, under every tag; what comes back is the manifest that the registries confirmed.
-pub(super) async fn push(image: &ImageId, rule: IfTagExists, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+pub(super) async fn push(image: &ImageId, config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+    let rule = config.if_tag_exists;
     let all = &ready.destinations.all;
     if let Some(others) = taken::look(rule, all, image).await {
         return join(others, image, rule, ready, log).await;
     }
-    match bring(image, ready, log).await {
+    match bring(image, config.compression, ready, log).await {
         Err(failure) if failure.code == ExitCode::Repository => match taken::look(rule, all, image).await {
             Some(others) => join(others, image, rule, ready, log).await,
             None => Err(failure),
@@ -63,7 +65,7 @@ async fn join(
     fill::read(&all[others.holder], digest).await
 }
 
-async fn bring(image: &ImageId, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+async fn bring(image: &ImageId, codec: Codec, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
     match ready.destinations.all.as_slice() {
         [] => Err(super::bug("there was no repository to push to")),
         [one] => {
@@ -71,14 +73,20 @@ async fn bring(image: &ImageId, ready: &Ready, log: &Log) -> Result<Manifest, Fa
             tags::tags(image, &manifest, ready, 1, log).await?;
             Ok(manifest)
         }
-        several => self::several(image, ready, several, log).await,
+        several => self::several(image, codec, ready, several, log).await,
     }
 }
 
 /// All content first, then all tags.
-async fn several(image: &ImageId, ready: &Ready, several: &[Destination], log: &Log) -> Result<Manifest, Failure> {
+async fn several(
+    image: &ImageId,
+    codec: Codec,
+    ready: &Ready,
+    several: &[Destination],
+    log: &Log,
+) -> Result<Manifest, Failure> {
     let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
-    let manifest = direct::content(&ready.engine, image, &registries, log).await?;
+    let manifest = direct::content(&ready.engine, image, &registries, codec, log).await?;
     tags::tags(image, &manifest, ready, 0, log).await?;
     Ok(manifest)
 }

@@ -1,72 +1,54 @@
-//! One layer: out of the engine's export, and into the registries that lack it.
+//! One layer on its way to the registries that lack it.
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::future::join_all;
 
-use super::Stop;
-use super::told::Told;
-use crate::archive::{self, Archive};
-use crate::compress::{Packing, gzip};
-use crate::engine;
-use crate::image::{Digest, Hasher};
-use crate::registry::Spread;
+use crate::compress::{Blob, Packed};
+use crate::registry::{NotTaken, Registry, Spread, spread};
 
-/// A layer that has been read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A piece for the registries, so that what waits in each connection stays small.
+const PIECE: usize = 128 * 1024;
+
+/// What came of a layer, if it came to its end.
+#[derive(Debug)]
 pub(super) struct Sent {
-    /// The digest of what the engine gave.
-    pub(super) given: Digest,
-    /// The digest and the size of the blob.
-    pub(super) blob: Digest,
-    pub(super) size: u64,
+    pub(super) packed: Packed,
+    /// For each registry how it went.
+    pub(super) ends: Vec<Result<(), NotTaken>>,
 }
 
-/// The layer that an archive has come to.
-pub(super) struct Layer<'a, S> {
-    pub(super) archive: &'a mut Archive<S>,
-    pub(super) path: &'a str,
-    pub(super) size: u64,
-}
-
-impl<S: Stream<Item = Result<Bytes, engine::Error>> + Unpin> Layer<'_, S> {
-    /// Compresses it on the way.
-    pub(super) async fn pack(self, spread: &mut Spread, told: &mut Told<'_>) -> Result<Sent, Stop> {
-        let Packing { input, mut output, packed } = gzip();
-        let feeding = async move {
-            let mut read = 0;
-            while let Some(piece) = self.archive.piece().await? {
-                read += piece.len() as u64;
-                told.pushing(self.path, read, self.size).await;
-                if input.send(piece).await.is_err() {
-                    break;
-                }
-            }
-            Ok::<_, archive::Error>(())
-        };
-        let sending = async {
-            while let Some(piece) = output.recv().await {
-                spread.write(&piece).await;
-            }
-        };
-        let (fed, ()) = tokio::join!(feeding, sending);
-        fed?;
-        let packed = packed.await.ok().flatten().ok_or(Stop::Bug("the compressor gave no blob"))?;
-        spread.end(&packed.digest).await;
-        Ok(Sent { given: packed.diff_id, blob: packed.digest, size: packed.size })
-    }
-
-    /// Passes it on as it is.
-    pub(super) async fn pass_on(self, spread: &mut Spread, told: &mut Told<'_>) -> Result<Sent, Stop> {
-        let mut hasher = Hasher::default();
-        let mut read = 0;
-        while let Some(piece) = self.archive.piece().await? {
-            hasher.update(&piece);
-            read += piece.len() as u64;
-            told.pushing(self.path, read, self.size).await;
-            spread.write(&piece).await;
+/// Sends a blob as it comes. `None` if it broke off, or the compressor failed.
+pub(super) async fn send(mut blob: Blob, registries: &[&Registry]) -> Option<Sent> {
+    let first = blob.pieces.recv().await?;
+    let Some(second) = blob.pieces.recv().await else {
+        // All of it is here: it is sent in one piece, and again and again where that fails.
+        let packed = blob.packed.await.ok()??;
+        let puts = registries.iter().map(async |registry| {
+            registry.put_blob(&packed.digest, &first).await.map(|_| ()).map_err(NotTaken::after_all_tries)
+        });
+        let ends = join_all(puts).await;
+        return Some(Sent { packed, ends });
+    };
+    let sending = spread(registries, async |spread: &mut Spread| {
+        for piece in [first, second] {
+            write(spread, &piece).await;
         }
-        let digest = hasher.finish();
-        spread.end(&digest).await;
-        Ok(Sent { given: digest.clone(), blob: digest, size: read })
+        while let Some(piece) = blob.pieces.recv().await {
+            write(spread, &piece).await;
+        }
+        let packed = blob.packed.await.ok().flatten().ok_or(())?;
+        spread.end(&packed.digest).await;
+        Ok::<_, ()>(packed)
+    });
+    let (packed, ends) = sending.await.ok()?;
+    Some(Sent { packed, ends })
+}
+
+async fn write(spread: &mut Spread, piece: &Bytes) {
+    let mut at = 0;
+    while at < piece.len() {
+        let end = piece.len().min(at + PIECE);
+        spread.write(&piece.slice(at..end)).await;
+        at = end;
     }
 }

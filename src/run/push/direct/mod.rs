@@ -4,19 +4,24 @@
 //! | module | does |
 //! | --- | --- |
 //! | `transfer` | what has arrived where, and one pass over the engine's export |
-//! | `layer` | one layer, out of the export and into all registries that lack it |
+//! | `layer` | one layer, on its way to all registries that lack it |
+//! | `uploads` | the layers that are on their way at once |
 //! | `manifest` | the manifest of layers that the pipe has compressed |
+//! | `held` | manifests and configurations, made or as the engine has them |
 //! | `told` | the log of it |
 
+mod held;
 mod layer;
 mod manifest;
 mod told;
 mod transfer;
+mod uploads;
 
 use backon::BackoffBuilder as _;
 
 use super::super::backoff;
 use crate::archive;
+use crate::compress::Codec;
 use crate::engine::{Engine, ImageId};
 use crate::error::{ExitCode, Explain as _, Failure};
 use crate::progress::{Event, Log, duration};
@@ -55,11 +60,13 @@ pub(super) async fn content(
     engine: &Engine,
     image: &ImageId,
     registries: &[&Registry],
+    codec: Codec,
     log: &Log,
 ) -> Result<Manifest, Failure> {
     // An engine that does not say where its images lie is an old one.
     let is_packed = engine.facts().storage.as_ref().is_some_and(|storage| storage.containerd);
-    let mut transfer = Transfer::new(image, registries, is_packed);
+    tell_of_zstd(codec, is_packed, log).await;
+    let mut transfer = Transfer::new(image, registries, is_packed, codec);
     let mut waits = backoff().with_max_times(PASSES).build();
     loop {
         let passed = match engine.export(image).await {
@@ -86,6 +93,22 @@ pub(super) async fn content(
     log.send(Event::Note(format!("{} is in {} repositories, no tag has moved yet", manifest.digest, registries.len())))
         .await;
     Ok(manifest)
+}
+
+/// What who asks for zstd should know.
+async fn tell_of_zstd(codec: Codec, is_packed: bool, log: &Log) {
+    match codec {
+        Codec::Gzip => {}
+        Codec::Zstd if is_packed => {
+            let text = "`COMPRESSION=zstd` changes nothing: this engine keeps layers compressed, and they are sent as they are";
+            log.send(Event::Note(text.to_owned())).await;
+        }
+        Codec::Zstd => {
+            let message = "layers are compressed by zstd: Docker 26.1 and newer can pull them, Docker 20.10 and AWS Lambda cannot".to_owned();
+            let hint = Some("leave out `COMPRESSION` if the image is for one of those".to_owned());
+            log.send(Event::Warning { message, hint }).await;
+        }
+    }
 }
 
 fn no_tag_has_moved(failure: Failure) -> Failure {

@@ -7,14 +7,17 @@ use futures_util::Stream;
 use futures_util::future::join_all;
 
 use super::Stop;
-use super::layer::{Layer, Sent};
-use super::manifest::schema2;
+use super::held::{Export, Held};
+use super::layer::Sent;
+use super::manifest::Layer;
 use super::told::Told;
+use super::uploads::{Ended, Uploads};
 use crate::archive::{self, Archive, Documents, Member};
+use crate::compress::{Codec, Packing, Workers};
 use crate::engine::{self, ImageId};
 use crate::image::Digest;
 use crate::progress::Log;
-use crate::registry::{self, Content, Descriptor, Manifest, NotTaken, Registry, spread};
+use crate::registry::{self, Manifest, NotTaken, Registry};
 
 /// An image on its way to several registries.
 pub(super) struct Transfer<'a> {
@@ -22,33 +25,40 @@ pub(super) struct Transfer<'a> {
     registries: &'a [&'a Registry],
     /// Whether the engine gives layers as a registry has them.
     is_packed: bool,
+    workers: Workers,
     /// For each registry why it gets no more.
     lost: Vec<Option<registry::Error>>,
     /// For each registry what went wrong last and may pass.
     trouble: Vec<Option<registry::Error>>,
+    /// For each registry whether it gets no more in this pass, since it took a layer too slowly.
+    stalled: Vec<bool>,
     documents: Documents,
     /// By their paths in the export.
-    layers: BTreeMap<String, Arrived>,
+    layers: BTreeMap<String, Arrival>,
 }
 
 /// A layer, and which registries have it.
 #[derive(Debug)]
-struct Arrived {
-    sent: Sent,
+struct Arrival {
+    /// What it is in the registries, once that is known.
+    layer: Option<Layer>,
     by: Vec<bool>,
 }
 
-/// A manifest with what it names and the pipe holds.
-struct Held {
-    manifest: Manifest,
-    blobs: Vec<(Digest, Bytes)>,
-}
-
 impl<'a> Transfer<'a> {
-    pub(super) fn new(image: &'a ImageId, registries: &'a [&'a Registry], is_packed: bool) -> Self {
+    pub(super) fn new(image: &'a ImageId, registries: &'a [&'a Registry], is_packed: bool, codec: Codec) -> Self {
         let none = || registries.iter().map(|_| None).collect();
-        let (documents, layers) = (Documents::default(), BTreeMap::new());
-        Self { image, registries, is_packed, lost: none(), trouble: none(), documents, layers }
+        Self {
+            image,
+            registries,
+            is_packed,
+            workers: Workers::new(codec),
+            lost: none(),
+            trouble: none(),
+            stalled: vec![false; registries.len()],
+            documents: Documents::default(),
+            layers: BTreeMap::new(),
+        }
     }
 
     /// Whether another pass may bring what a registry lacks.
@@ -71,74 +81,83 @@ impl<'a> Transfer<'a> {
         S: Stream<Item = Result<Bytes, engine::Error>> + Unpin,
     {
         self.documents = Documents::default();
-        let mut told = Told::new(log);
-        let mut archive = Archive::new(export);
-        while let Some(member) = archive.next().await? {
+        self.stalled.fill(false);
+        let (mut told, mut uploads) = (Told::new(log), Uploads::default());
+        let read = self.read(Archive::new(export), &mut uploads, &mut told).await;
+        if let Err(Stop::Archive(error)) = &read
+            && !error.is_temporary()
+        {
+            return read;
+        }
+        // What was read to its end arrives even when the export then broke off.
+        while !self.is_lost()
+            && let Some(ended) = uploads.next().await
+        {
+            self.record(ended, &mut told).await?;
+        }
+        read
+    }
+
+    async fn read<S>(
+        &mut self,
+        mut archive: Archive<S>,
+        uploads: &mut Uploads<'a>,
+        told: &mut Told<'_>,
+    ) -> Result<(), Stop>
+    where
+        S: Stream<Item = Result<Bytes, engine::Error>> + Unpin,
+    {
+        while let Some(member) = uploads.meanwhile(archive.next()).await? {
             match member {
                 Member::Document { path, bytes } => self.documents.add(path, bytes)?,
                 Member::Link { path, target } => self.documents.link(path, target)?,
                 Member::Layer { path, size } => {
-                    let layer = Layer { archive: &mut archive, path: &path, size };
-                    self.layer(layer, &mut told).await?;
+                    while let Some(ended) = uploads.make_room().await {
+                        self.record(ended, told).await?;
+                    }
+                    let targets = uploads.meanwhile(self.lacking(&path, size, told)).await;
+                    if !targets.is_empty() {
+                        self.send(&mut archive, (path, size), targets, uploads, told).await?;
+                    }
                 }
             }
-            if self.lost.iter().all(Option::is_some) {
-                return Ok(());
+            if self.is_lost() {
+                break;
             }
         }
         Ok(())
     }
 
-    async fn layer<S>(&mut self, layer: Layer<'_, S>, told: &mut Told<'_>) -> Result<(), Stop>
-    where
-        S: Stream<Item = Result<Bytes, engine::Error>> + Unpin,
-    {
-        let path = layer.path.to_owned();
-        let before = self.layers.get(&path).map(|arrived| arrived.sent.clone());
-        let blob = match &before {
-            Some(sent) => Some(sent.blob.clone()),
-            None if self.is_packed => blob_of(&path),
-            None => None,
-        };
-        let mut by = self.layers.get(&path).map_or_else(|| vec![false; self.registries.len()], |at| at.by.clone());
-        if let Some(blob) = &blob {
-            self.look_for(blob, &mut by).await;
-        }
-        let targets: Vec<usize> = (0..by.len()).filter(|at| !by[*at] && self.lost[*at].is_none()).collect();
-        if targets.is_empty() {
-            if let (None, Some(blob)) = (&before, blob) {
-                let sent = Sent { given: blob.clone(), blob, size: layer.size };
-                self.layers.insert(path.clone(), Arrived { sent, by });
-                told.exists(&path).await;
-            } else if let Some(arrived) = self.layers.get_mut(&path) {
-                arrived.by = by;
+    /// Whether no registry gets any more.
+    fn is_lost(&self) -> bool {
+        self.lost.iter().all(Option::is_some)
+    }
+
+    /// The registries that a layer is to be sent to: those that do not have it, as far as its digest is known by now.
+    async fn lacking(&mut self, path: &str, size: u64, told: &mut Told<'_>) -> Vec<usize> {
+        let count = self.registries.len();
+        let before = self.layers.remove(path);
+        let mut arrival = before.unwrap_or_else(|| Arrival { layer: None, by: vec![false; count] });
+        let is_new = arrival.layer.is_none();
+        let known = arrival.layer.clone().or_else(|| self.known(path, size));
+        if let Some(known) = known {
+            self.look_for(&known.digest, &mut arrival.by).await;
+            let is_everywhere = arrival.by.iter().all(|has| *has);
+            if is_new && is_everywhere {
+                told.exists(path).await;
             }
-            return Ok(());
+            arrival.layer = arrival.layer.or(is_everywhere.then_some(known));
         }
-        let registries: Vec<&Registry> = targets.iter().map(|at| self.registries[*at]).collect();
-        let is_packed = self.is_packed;
-        let sending = spread(&registries, async |spread| {
-            if is_packed { layer.pass_on(spread, told).await } else { layer.pack(spread, told).await }
-        });
-        let (sent, ends) = sending.await?;
-        if let Some(expected) = blob.filter(|blob| *blob != sent.blob) {
-            return Err(archive::Error::Damaged { path, expected, found: sent.blob }.into());
-        }
-        for (at, end) in targets.into_iter().zip(ends) {
-            match end {
-                Ok(()) => by[at] = true,
-                Err(NotTaken { error, again }) => {
-                    told.note(&path, &format!("{}: {error}", self.registries[at].repository())).await;
-                    let fate = if again { &mut self.trouble } else { &mut self.lost };
-                    fate[at] = Some(*error);
-                }
-            }
-        }
-        if by.iter().all(|has| *has) {
-            told.pushed(&path).await;
-        }
-        self.layers.insert(path, Arrived { sent, by });
-        Ok(())
+        let targets = (0..count).filter(|at| !arrival.by[*at] && self.lost[*at].is_none() && !self.stalled[*at]);
+        let targets = targets.collect();
+        self.layers.insert(path.to_owned(), arrival);
+        targets
+    }
+
+    /// What a layer will be in the registries, if that is known before it is read.
+    fn known(&self, path: &str, size: u64) -> Option<Layer> {
+        let digest = self.is_packed.then(|| blob_of(path)).flatten()?;
+        Some(Layer { diff_id: digest.clone(), digest, size, codec: self.workers.codec() })
     }
 
     /// Marks the registries that have a blob.
@@ -153,17 +172,79 @@ impl<'a> Transfer<'a> {
         }
     }
 
+    /// Reads a layer; it goes on its way while the next one is read.
+    async fn send<S>(
+        &mut self,
+        archive: &mut Archive<S>,
+        (path, size): (String, u64),
+        targets: Vec<usize>,
+        uploads: &mut Uploads<'a>,
+        told: &mut Told<'_>,
+    ) -> Result<(), Stop>
+    where
+        S: Stream<Item = Result<Bytes, engine::Error>> + Unpin,
+    {
+        let pack = if self.is_packed { Packing::keep } else { Packing::compress };
+        let (mut packing, blob) = pack(&self.workers, size);
+        let registries = targets.iter().map(|at| self.registries[*at]).collect();
+        uploads.begin(path.clone(), targets, blob, registries);
+        let reading = async {
+            let mut read = 0;
+            while let Some(piece) = archive.piece().await? {
+                read += piece.len() as u64;
+                told.pushing(&path, read, size).await;
+                packing.write(&piece).await;
+            }
+            packing.end().await;
+            Ok(())
+        };
+        uploads.meanwhile(reading).await
+    }
+
+    /// Takes down what became of a layer.
+    async fn record(&mut self, ended: Ended, told: &mut Told<'_>) -> Result<(), Stop> {
+        let Ended { path, targets, sent } = ended;
+        let Some(Sent { packed, ends }) = sent else { return Ok(()) };
+        let layer =
+            Layer { diff_id: packed.diff_id, digest: packed.digest, size: packed.size, codec: self.workers.codec() };
+        let expected = self.layers.get(&path).and_then(|arrival| arrival.layer.clone());
+        let expected = expected.or_else(|| self.known(&path, layer.size)).map(|layer| layer.digest);
+        if let Some(expected) = expected.filter(|expected| *expected != layer.digest) {
+            return Err(archive::Error::Damaged { path, expected, found: layer.digest }.into());
+        }
+        let Some(arrival) = self.layers.get_mut(&path) else { return Err(Stop::Bug("a layer that was not read")) };
+        arrival.layer = Some(layer);
+        for (at, end) in targets.into_iter().zip(ends) {
+            match end {
+                Ok(()) => arrival.by[at] = true,
+                Err(NotTaken { error, again, stalled }) => {
+                    told.note(&path, &format!("{}: {error}", self.registries[at].repository())).await;
+                    self.stalled[at] |= stalled;
+                    let fate = if again { &mut self.trouble } else { &mut self.lost };
+                    fate[at] = Some(*error);
+                }
+            }
+        }
+        if arrival.by.iter().all(|has| *has) {
+            told.pushed(&path).await;
+        }
+        Ok(())
+    }
+
     /// Puts the configuration and the manifest to where all layers are; `None` if they are nowhere.
     pub(super) async fn finish(&mut self) -> Result<Option<Manifest>, Stop> {
         for at in 0..self.registries.len() {
             if self.lost[at].is_none() && self.lacks(at) {
-                self.lost[at] = self.trouble[at].take();
+                let trouble = self.trouble[at].take().ok_or(Stop::Bug("the compressor gave no blob"))?;
+                self.lost[at] = Some(trouble);
             }
         }
-        if self.lost.iter().all(Option::is_some) {
+        if self.is_lost() {
             return Ok(None);
         }
-        let all = if self.is_packed { self.stored()? } else { vec![self.made()?] };
+        let layers = self.layers.iter().filter_map(|(path, arrival)| Some((path.as_str(), arrival.layer.as_ref()?)));
+        let export = Export { image: self.image, documents: &self.documents, layers: layers.collect() };
+        let all = if self.is_packed { export.stored()? } else { vec![export.made()?] };
         let open = (0..self.registries.len()).filter(|at| self.lost[*at].is_none());
         let puts: Vec<_> = open.map(async |at| (at, put(self.registries[at], &all).await)).collect();
         for (at, end) in join_all(puts).await {
@@ -171,90 +252,11 @@ impl<'a> Transfer<'a> {
         }
         Ok(all.into_iter().next_back().map(|last| last.manifest))
     }
-
-    /// The manifest for layers that the pipe has compressed.
-    fn made(&self) -> Result<Held, Stop> {
-        let image = self.documents.unpacked()?;
-        let config = Digest::of(&image.config);
-        if let Ok(expected) = self.image.as_str().parse::<Digest>()
-            && expected != config
-        {
-            return Err(archive::Error::Damaged { path: "manifest.json".to_owned(), expected, found: config }.into());
-        }
-        let mut layers = Vec::new();
-        for (path, expected) in image.layers {
-            let Some(Arrived { sent, .. }) = self.layers.get(&path) else {
-                return Err(archive::Error::Missing { path }.into());
-            };
-            if sent.given != expected {
-                return Err(archive::Error::Damaged { path, expected, found: sent.given.clone() }.into());
-            }
-            layers.push((sent.blob.clone(), sent.size));
-        }
-        let manifest = schema2((&config, image.config.len() as u64), &layers)
-            .ok_or(Stop::Bug("the manifest cannot be written"))?;
-        Ok(Held { manifest, blobs: vec![(config, image.config)] })
-    }
-
-    /// The manifests of an engine that has them, byte for byte; the one of all comes last.
-    fn stored(&self) -> Result<Vec<Held>, Stop> {
-        let root = self.documents.manifest()?;
-        let Content::Index(children) = content(&root)? else { return Ok(vec![self.held(root)?]) };
-        let held: Vec<Result<Held, Stop>> = children.iter().map(|child| self.child(child)).collect();
-        if held.iter().all(Result::is_ok) {
-            let children = held.into_iter().flatten();
-            return Ok(children.chain([Held { manifest: root, blobs: Vec::new() }]).collect());
-        }
-        // An engine that has pulled or built for one platform lacks the others, and pushes the one that it has.
-        let mut here: Vec<Held> = held.into_iter().flatten().collect();
-        if let (Some(only), true) = (here.pop(), here.is_empty()) {
-            return Ok(vec![only]);
-        }
-        let reason = "the engine has some of its manifests and lacks others".to_owned();
-        Err(archive::Error::NotUnderstood { path: "index.json".to_owned(), reason }.into())
-    }
-
-    fn child(&self, named: &Descriptor) -> Result<Held, Stop> {
-        self.held(self.documents.stored(named)?)
-    }
-
-    /// A manifest, if everything that it names is in the export.
-    fn held(&self, manifest: Manifest) -> Result<Held, Stop> {
-        let parts = match content(&manifest)? {
-            Content::Image(parts) => parts,
-            Content::Index(_) => {
-                let reason = "an index within an index".to_owned();
-                return Err(archive::Error::NotUnderstood { path: "index.json".to_owned(), reason }.into());
-            }
-        };
-        let mut blobs = Vec::new();
-        for Descriptor { digest, .. } in parts {
-            match self.documents.blob(&digest) {
-                Some(bytes) if Digest::of(bytes) == digest => blobs.push((digest, bytes.clone())),
-                Some(bytes) => {
-                    let (path, found) = (digest.to_string(), Digest::of(bytes));
-                    return Err(archive::Error::Damaged { path, expected: digest, found }.into());
-                }
-                None if self.layers.values().any(|layer| layer.sent.blob == digest) => {}
-                None => return Err(archive::Error::Missing { path: digest.to_string() }.into()),
-            }
-        }
-        Ok(Held { manifest, blobs })
-    }
-}
-
-fn content(manifest: &Manifest) -> Result<Content, Stop> {
-    manifest.content().map_err(|error| {
-        Stop::Archive(archive::Error::NotUnderstood { path: "index.json".to_owned(), reason: error.to_string() })
-    })
 }
 
 async fn put(registry: &Registry, all: &[Held]) -> Result<(), registry::Error> {
-    for Held { manifest, blobs } in all {
-        for (digest, bytes) in blobs {
-            registry.put_blob(digest, bytes).await?;
-        }
-        registry.put_manifest(&manifest.digest, manifest).await?;
+    for held in all {
+        held.put(registry).await?;
     }
     Ok(())
 }
