@@ -2,6 +2,7 @@
 
 use super::problem::Findings;
 use super::raw::Raw;
+use crate::compress::Codec;
 use crate::image::Name;
 
 /// Who pushes.
@@ -17,7 +18,7 @@ pub enum PushMode {
 }
 
 /// The mode; the default when it is unset or not accepted.
-pub(super) fn push_mode(raw: &Raw, images: &[Name], findings: &mut Findings) -> PushMode {
+pub(super) fn push_mode(raw: &Raw, images: &[Name], compression: Codec, findings: &mut Findings) -> PushMode {
     let Some(word) = &raw.scalars.push_mode else { return PushMode::default() };
     match word.to_ascii_lowercase().as_str() {
         "auto" => PushMode::Auto,
@@ -28,6 +29,11 @@ pub(super) fn push_mode(raw: &Raw, images: &[Name], findings: &mut Findings) -> 
                 images.len()
             );
             findings.value("PUSH_MODE", reason, Some("leave it unset, or set it to `direct`".to_owned()));
+            PushMode::Engine
+        }
+        "engine" if compression == Codec::Zstd => {
+            let reason = "it is `engine`, and `COMPRESSION` is `zstd`: an engine compresses with gzip only".to_owned();
+            findings.value("PUSH_MODE", reason, Some("leave one of them out".to_owned()));
             PushMode::Engine
         }
         "engine" => PushMode::Engine,

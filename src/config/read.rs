@@ -43,7 +43,7 @@ impl Config {
         let tags = destination::tags(&raw, &bitbucket, found);
         let if_tag_exists = destination::if_tag_exists(&raw, found);
         let compression = compression::compression(&raw, found);
-        let push_mode = push_mode::push_mode(&raw, images.as_deref().unwrap_or_default(), found);
+        let push_mode = push_mode::push_mode(&raw, images.as_deref().unwrap_or_default(), compression, found);
         let build = build::read(&raw, &environment, found);
         let builder = builder::builder(&raw, found);
         let cache = builder::cache(&raw, found);

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `tags` | what becomes of the tags, and whether that may be |
 //! | `builder` | which builder builds |
+//! | `push_mode` | who pushes, the engine or the pipe |
 //! | `limits` | what is beyond ECR's limits |
 //! | `preview` | what a dry run tells of all that |
 //! | `cache` | which images may serve as a cache |
@@ -15,6 +16,7 @@ mod builder;
 mod cache;
 mod limits;
 mod preview;
+mod push_mode;
 pub mod repository;
 mod scan;
 mod table;
@@ -24,6 +26,7 @@ pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};
 pub use cache::cache_tags;
 pub use limits::context_beyond_a_layer;
 pub use preview::preview;
+pub use push_mode::{Load, Push, Pusher, pusher_by_kind, quicker_pusher};
 pub use scan::{Late, NoResult, Stopped, Verdict, Watched, conclude, judge};
 pub use table::{summary, table};
 pub use tags::{Course, Forbidden, Gap, NotTheSame, PlannedTag, Standing, course, strangers};

@@ -24,6 +24,7 @@ mod main_job;
 mod pipe;
 mod proxy;
 mod push_faults;
+mod push_mode;
 mod recorder;
 mod registry_logins;
 mod relay;

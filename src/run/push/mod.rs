@@ -2,8 +2,10 @@
 //!
 //! | module | does |
 //! | --- | --- |
-//! | `engine` | one repository: the engine pushes |
-//! | `direct` | several repositories: the pipe pushes |
+//! | `single` | one repository: who pushes is decided |
+//! | `known` | the layers that the registry is known to have |
+//! | `engine` | the push by the engine |
+//! | `direct` | the push by the pipe, to one repository or to several |
 //! | `tags` | the tags that content has got, from one registry to the next |
 //! | `fill` | an image that is there already, to where it is missing |
 //! | `taken` | tags that somebody else takes meanwhile |
@@ -12,12 +14,13 @@
 mod direct;
 mod engine;
 mod fill;
+mod known;
 mod read_back;
+mod single;
 mod tags;
 mod taken;
 
 use super::preflight::{Destination, Ready};
-use crate::compress::Codec;
 use crate::config::{Config, IfTagExists};
 use crate::engine::ImageId;
 use crate::error::{ExitCode, Failure};
@@ -37,7 +40,7 @@ pub(super) async fn push(image: &ImageId, config: &Config, ready: &Ready, log: &
     if let Some(others) = taken::look(rule, all, image).await {
         return join(others, image, rule, ready, log).await;
     }
-    match bring(image, config.compression, ready, log).await {
+    match bring(image, config, ready, log).await {
         Err(failure) if failure.code == ExitCode::Repository => match taken::look(rule, all, image).await {
             Some(others) => join(others, image, rule, ready, log).await,
             None => Err(failure),
@@ -65,28 +68,25 @@ async fn join(
     fill::read(&all[others.holder], digest).await
 }
 
-async fn bring(image: &ImageId, codec: Codec, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+async fn bring(image: &ImageId, config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
     match ready.destinations.all.as_slice() {
         [] => Err(super::bug("there was no repository to push to")),
-        [one] => {
-            let manifest = engine::push(image, ready, one, log).await?;
-            tags::tags(image, &manifest, ready, 1, log).await?;
-            Ok(manifest)
-        }
-        several => self::several(image, codec, ready, several, log).await,
+        [one] => single::push(image, config, ready, one, log).await,
+        several => self::several(image, config, ready, several, log).await,
     }
 }
 
 /// All content first, then all tags.
 async fn several(
     image: &ImageId,
-    codec: Codec,
+    config: &Config,
     ready: &Ready,
     several: &[Destination],
     log: &Log,
 ) -> Result<Manifest, Failure> {
     let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
-    let manifest = direct::content(&ready.engine, image, &registries, codec, log).await?;
+    let known = known::known(config, ready).await;
+    let manifest = direct::content(&ready.engine, image, &registries, config.compression, &known, log).await?;
     tags::tags(image, &manifest, ready, 0, log).await?;
     Ok(manifest)
 }

@@ -9,13 +9,13 @@ use crate::registry::Manifest;
 
 /// What a layer is in a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Layer {
+pub(in super::super) struct Layer {
     /// The digest of what the engine gave.
-    pub(super) diff_id: Digest,
+    pub(in super::super) diff_id: Digest,
     /// The digest and the size of the blob.
-    pub(super) digest: Digest,
-    pub(super) size: u64,
-    pub(super) codec: Codec,
+    pub(in super::super) digest: Digest,
+    pub(in super::super) size: u64,
+    pub(in super::super) codec: Codec,
 }
 
 /// A family of media types.

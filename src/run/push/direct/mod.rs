@@ -1,5 +1,5 @@
-//! The push to several repositories by the pipe itself: an engine cannot push content without moving a tag, and no tag may move
-//! before all content is everywhere.
+//! The push by the pipe itself. To several repositories always: an engine cannot push content without moving a tag, and no tag may
+//! move before all content is everywhere. To one where it is quicker.
 //!
 //! | module | does |
 //! | --- | --- |
@@ -20,17 +20,37 @@ mod uploads;
 use backon::BackoffBuilder as _;
 
 use super::super::backoff;
+use super::known::Known;
 use crate::archive;
 use crate::compress::Codec;
-use crate::engine::{Engine, ImageId};
+use crate::engine::{self, Engine, Export, ImageId};
 use crate::error::{ExitCode, Explain as _, Failure};
 use crate::progress::{Event, Log, duration};
 use crate::registry::{self, Manifest, Registry};
 
+pub(super) use manifest::Layer;
 use transfer::Transfer;
 
 /// Further passes over the export, for what did not arrive. Each request was tried for half a minute by itself.
 const PASSES: usize = 3;
+
+/// Why the content is not in all registries.
+#[derive(Debug)]
+pub(super) enum NotPushed {
+    /// The image could not be had from the engine.
+    NoImage(Failure),
+    /// A registry did not take it, or a fault of ours.
+    Failed(Failure),
+}
+
+impl From<NotPushed> for Failure {
+    fn from(not_pushed: NotPushed) -> Self {
+        match not_pushed {
+            NotPushed::NoImage(failure) => no_tag_has_moved(failure),
+            NotPushed::Failed(failure) => failure,
+        }
+    }
+}
 
 /// Why the content cannot be had from the engine.
 #[derive(Debug)]
@@ -46,11 +66,11 @@ impl<E: Into<archive::Error>> From<E> for Stop {
     }
 }
 
-impl From<Stop> for Failure {
+impl From<Stop> for NotPushed {
     fn from(stop: Stop) -> Self {
         match stop {
-            Stop::Archive(error) => error.into(),
-            Stop::Bug(what) => super::super::bug(what),
+            Stop::Archive(error) => Self::NoImage(error.into()),
+            Stop::Bug(what) => Self::Failed(super::super::bug(what)),
         }
     }
 }
@@ -61,15 +81,21 @@ pub(super) async fn content(
     image: &ImageId,
     registries: &[&Registry],
     codec: Codec,
+    known: &Known,
     log: &Log,
-) -> Result<Manifest, Failure> {
+) -> Result<Manifest, NotPushed> {
     // An engine that does not say where its images lie is an old one.
     let is_packed = engine.facts().storage.as_ref().is_some_and(|storage| storage.containerd);
     tell_of_zstd(codec, is_packed, log).await;
     let mut transfer = Transfer::new(image, registries, is_packed, codec);
     let mut waits = backoff().with_max_times(PASSES).build();
+    let mut exported = Some(first_export(engine, image, known, &mut transfer).await);
     loop {
-        let passed = match engine.export(image).await {
+        let export = match exported.take() {
+            Some(export) => export,
+            None => engine.export(image).await,
+        };
+        let passed = match export {
             Ok(export) => transfer.pass(export, log).await,
             Err(error) => Err(error.into()),
         };
@@ -81,18 +107,37 @@ pub(super) async fn content(
             (Ok(()), Some(_)) => "not everything has arrived".to_owned(),
             (Ok(()), None) => break,
             (Err(Stop::Archive(error)), Some(_)) if error.is_temporary() => error.to_string(),
-            (Err(stop), _) => return Err(no_tag_has_moved(stop.into())),
+            (Err(stop), _) => return Err(stop.into()),
         };
         let wait = wait.unwrap_or_default();
         log.send(Event::Note(format!("{why}; the rest is sent once more in {}", duration(wait)))).await;
         tokio::time::sleep(wait).await;
     }
-    let manifest = transfer.finish().await.map_err(|stop| no_tag_has_moved(stop.into()))?;
-    lost(registries, transfer.ends())?;
-    let manifest = manifest.ok_or_else(|| super::super::bug("there is no manifest"))?;
-    log.send(Event::Note(format!("{} is in {} repositories, no tag has moved yet", manifest.digest, registries.len())))
-        .await;
+    let manifest = transfer.finish().await?;
+    lost(registries, transfer.ends()).map_err(NotPushed::Failed)?;
+    let manifest = manifest.ok_or(Stop::Bug("there is no manifest"))?;
+    if registries.len() > 1 {
+        let text = format!("{} is in {} repositories, no tag has moved yet", manifest.digest, registries.len());
+        log.send(Event::Note(text)).await;
+    }
     Ok(manifest)
+}
+
+/// Asks the registries for the layers that they may have while the engine writes its export, which takes its time.
+async fn first_export(
+    engine: &Engine,
+    image: &ImageId,
+    known: &Known,
+    transfer: &mut Transfer<'_>,
+) -> Result<Export, engine::Error> {
+    let recognising = async {
+        // Without them all layers are sent.
+        if let (false, Ok(likeness)) = (known.is_empty(), engine.likeness(image).await) {
+            transfer.recognise(likeness.diff_ids(), known).await;
+        }
+    };
+    let (export, ()) = tokio::join!(engine.export(image), recognising);
+    export
 }
 
 /// What who asks for zstd should know.

@@ -1,25 +1,29 @@
 //! What has arrived where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use futures_util::Stream;
-use futures_util::future::join_all;
+use futures_util::future::{self, join_all};
+use futures_util::stream::{self, Stream, StreamExt as _};
 
+use super::super::known::{Known, KnownLayer};
 use super::Stop;
 use super::held::{Export, Held};
 use super::layer::Sent;
 use super::manifest::Layer;
 use super::told::Told;
 use super::uploads::{Ended, Uploads};
-use crate::archive::{self, Archive, Documents, Member};
+use crate::archive::{self, Archive, Documents, Member, layer_paths};
 use crate::compress::{Codec, Packing, Workers};
 use crate::engine::{self, ImageId};
-use crate::image::Digest;
+use crate::image::{Digest, Repository};
 use crate::progress::Log;
 use crate::registry::{self, Manifest, NotTaken, Registry};
 
-/// An image on its way to several registries.
+/// How many layers are asked for at a time.
+const LOOKS: usize = 8;
+
+/// An image on its way to some registries.
 pub(super) struct Transfer<'a> {
     image: &'a ImageId,
     registries: &'a [&'a Registry],
@@ -35,6 +39,8 @@ pub(super) struct Transfer<'a> {
     documents: Documents,
     /// By their paths in the export.
     layers: BTreeMap<String, Arrival>,
+    /// The paths of layers that were recognised before they came, and not yet told of.
+    recognised: BTreeSet<String>,
 }
 
 /// A layer, and which registries have it.
@@ -58,7 +64,33 @@ impl<'a> Transfer<'a> {
             stalled: vec![false; registries.len()],
             documents: Documents::default(),
             layers: BTreeMap::new(),
+            recognised: BTreeSet::new(),
         }
+    }
+
+    /// Finds the layers that all registries have, or can take from a repository beside.
+    pub(super) async fn recognise(&mut self, diff_ids: &[Digest], known: &Known) {
+        let paths = layer_paths(diff_ids);
+        let looks = diff_ids.iter().map(|diff_id| self.everywhere(known.of(diff_id)));
+        let found: Vec<Layer> = stream::iter(looks).buffered(LOOKS).filter_map(future::ready).collect().await;
+        for (path, diff_id) in paths {
+            let Some(layer) = found.iter().find(|layer| layer.diff_id == diff_id) else { continue };
+            let arrival = Arrival { layer: Some(layer.clone()), by: vec![true; self.registries.len()] };
+            self.layers.insert(path.clone(), arrival);
+            self.recognised.insert(path);
+        }
+    }
+
+    /// The first of some blobs that all registries have. One that cannot be asked has none, and tells why when it is sent something.
+    async fn everywhere(&self, candidates: &[KnownLayer]) -> Option<Layer> {
+        for KnownLayer { layer, from } in candidates {
+            let is_named = layer.codec == Codec::Gzip || self.workers.codec() == Codec::Zstd;
+            let looks = self.registries.iter().map(async |registry| has(registry, &layer.digest, from).await);
+            if is_named && join_all(looks).await.into_iter().all(|has| has) {
+                return Some(layer.clone());
+            }
+        }
+        None
     }
 
     /// Whether another pass may bring what a registry lacks.
@@ -143,7 +175,7 @@ impl<'a> Transfer<'a> {
         if let Some(known) = known {
             self.look_for(&known.digest, &mut arrival.by).await;
             let is_everywhere = arrival.by.iter().all(|has| *has);
-            if is_new && is_everywhere {
+            if (is_new || self.recognised.remove(path)) && is_everywhere {
                 told.exists(path).await;
             }
             arrival.layer = arrival.layer.or(is_everywhere.then_some(known));
@@ -259,6 +291,17 @@ async fn put(registry: &Registry, all: &[Held]) -> Result<(), registry::Error> {
         held.put(registry).await?;
     }
     Ok(())
+}
+
+/// Whether a repository has a blob, if need be by taking it from another one of its registry.
+async fn has(registry: &Registry, blob: &Digest, from: &Repository) -> bool {
+    let own = registry.repository();
+    match registry.blob_exists(blob).await {
+        Ok(false) if own.host == from.host && own.name != from.name => {
+            registry.mount(blob, from).await.unwrap_or(false)
+        }
+        answer => answer.unwrap_or(false),
+    }
 }
 
 /// The digest of a blob in the OCI layout.

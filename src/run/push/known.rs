@@ -1,0 +1,197 @@
+//! Layers that a registry is known to have: of the images that the tags name now, of the one that served as a cache, and of base images
+//! in the same registry. What a configuration calls by its diff id the manifest beside it calls by the digest of the blob.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use secrecy::ExposeSecret as _;
+
+use super::super::preflight::{Destination, Ready};
+use super::direct::Layer;
+use crate::compress::Codec;
+use crate::config::Config;
+use crate::dockerfile::{Base, Variables};
+use crate::image::{Digest, Likeness, Name, Repository, Tag};
+use crate::registry::{Content, Descriptor, Manifest, Reference, Registry};
+
+/// How many images are read, with two requests each.
+const MOST: usize = 6;
+
+/// A layer, and a repository that has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KnownLayer {
+    pub(super) layer: Layer,
+    pub(super) from: Repository,
+}
+
+/// What is known, by diff id, best first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known(BTreeMap<Digest, Vec<KnownLayer>>);
+
+impl Known {
+    /// The blobs that a layer may be.
+    pub(super) fn of(&self, diff_id: &Digest) -> &[KnownLayer] {
+        self.0.get(diff_id).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn add(&mut self, layers: Vec<Layer>, from: &Repository) {
+        for layer in layers {
+            let known = self.0.entry(layer.diff_id.clone()).or_default();
+            if known.iter().all(|other| other.layer.digest != layer.digest) {
+                known.push(KnownLayer { layer, from: from.clone() });
+            }
+        }
+    }
+}
+
+/// An image to read.
+struct Source {
+    registry: Registry,
+    reference: Reference,
+    manifest: Option<Manifest>,
+}
+
+/// Reads what images there are. It is only help: what cannot be read is passed over, and nothing is tried twice.
+pub(super) async fn known(config: &Config, ready: &Ready) -> Known {
+    let mut sources = sources(config, ready);
+    sources.truncate(MOST);
+    let facts = ready.engine.facts();
+    let platform = format!("{}/{}", facts.os, facts.architecture);
+    let reads = sources.iter().map(|source| async {
+        let layers = source.layers(&platform).await;
+        (layers, source.registry.repository())
+    });
+    let mut known = Known::default();
+    for (layers, from) in join_all(reads).await {
+        known.add(layers.unwrap_or_default(), from);
+    }
+    known
+}
+
+fn sources(config: &Config, ready: &Ready) -> Vec<Source> {
+    let Some(first) = ready.destinations.all.first() else { return Vec::new() };
+    let registry = first.registry.impatient();
+    let mut sources: Vec<Source> = Vec::new();
+    if let Some(cache) = &ready.destinations.cache {
+        let (registry, reference) = (registry.clone(), cache.manifest.digest.clone().into());
+        sources.push(Source { registry, reference, manifest: Some(cache.manifest.clone()) });
+    }
+    for digest in first.tags.iter().filter_map(|planned| planned.now.as_ref()) {
+        let is_there = sources.iter().any(|source| source.reference == Reference::from(digest.clone()));
+        if !is_there {
+            let (registry, reference) = (registry.clone(), digest.clone().into());
+            sources.push(Source { registry, reference, manifest: None });
+        }
+    }
+    for (repository, reference) in bases(config, ready, first) {
+        sources.push(Source { registry: registry.beside(repository), reference, manifest: None });
+    }
+    sources
+}
+
+/// The base images that lie in the registry of a destination. Those of other registries were compressed by others, and so are of no
+/// use: their blobs are not here.
+fn bases(config: &Config, ready: &Ready, first: &Destination) -> Vec<(Repository, Reference)> {
+    let facts = ready.engine.facts();
+    let args = config.build.args.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
+    let variables = Variables::of_platform(&facts.os, &facts.architecture).with(args);
+    let host = first.repository.host.to_string();
+    let mut bases = Vec::new();
+    for base in ready.dockerfile.bases(&variables) {
+        let Base::Image(image) = base else { continue };
+        if let Some(found) = named(&image, &host).filter(|found| !bases.contains(found)) {
+            bases.push(found);
+        }
+    }
+    bases
+}
+
+/// What an image of a registry is called there; `None` for one of another registry.
+fn named(image: &str, host: &str) -> Option<(Repository, Reference)> {
+    let path = image.strip_prefix(host)?.strip_prefix('/')?;
+    let (name, reference) = match path.split_once('@') {
+        Some((name, digest)) => (name.split(':').next().unwrap_or(name), digest.parse::<Digest>().ok()?.into()),
+        None => {
+            let (name, tag) = path.split_once(':').unwrap_or((path, "latest"));
+            (name, tag.parse::<Tag>().ok()?.into())
+        }
+    };
+    match format!("{host}/{name}").parse() {
+        Ok(Name::Full(repository)) => Some((repository, reference)),
+        Ok(Name::Bare(_)) | Err(_) => None,
+    }
+}
+
+impl Source {
+    /// The layers of the image for a platform.
+    async fn layers(&self, platform: &str) -> Option<Vec<Layer>> {
+        let mut manifest = match &self.manifest {
+            Some(manifest) => manifest.clone(),
+            None => self.registry.manifest(self.reference.clone()).await.ok()??,
+        };
+        if manifest.config.is_none() {
+            let images = manifest.images();
+            let ours = images.iter().find(|image| image.platform.as_deref() == Some(platform))?;
+            manifest = self.registry.manifest(&ours.digest).await.ok()??;
+        }
+        let Content::Image(parts) = manifest.content().ok()? else { return None };
+        let (config, layers) = parts.split_first()?;
+        let document = self.registry.document(&config.digest).await;
+        if let Err(error) = &document {
+            tracing::debug!("the layers of {} are not known: {error}", self.registry.repository());
+        }
+        Some(matched(&Likeness::read(&document.ok()?).ok()?, layers))
+    }
+}
+
+/// The layers of a manifest by the diff ids of its configuration. Of those whose compression has no name here nothing is known.
+fn matched(likeness: &Likeness, blobs: &[Descriptor]) -> Vec<Layer> {
+    if likeness.diff_ids().len() != blobs.len() {
+        return Vec::new();
+    }
+    let layer = |(diff_id, blob): (&Digest, &Descriptor)| {
+        let codec = Codec::of_media_type(&blob.media_type)?;
+        Some(Layer { diff_id: diff_id.clone(), digest: blob.digest.clone(), size: blob.size, codec })
+    };
+    likeness.diff_ids().iter().zip(blobs).filter_map(layer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn base_images_of_the_same_registry_are_recognised() {
+        let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        let found =
+            |image: &str| named(image, host).map(|(repository, reference)| format!("{} {reference}", repository.name));
+        let digest = Digest::of(b"");
+        assert_eq!(found(&format!("{host}/base/java")).unwrap(), "base/java tag `latest`");
+        assert_eq!(found(&format!("{host}/base:21")).unwrap(), "base tag `21`");
+        assert_eq!(found(&format!("{host}/base:21@{digest}")).unwrap(), format!("base manifest {digest}"));
+        for other in ["debian:12", "base", &format!("{host}x/base"), &format!("{host}/base:"), &format!("{host}/BASE")]
+        {
+            assert_eq!(found(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_layer_is_known_by_the_place_that_it_has_in_both_documents() {
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let json = format!(r#"{{"os":"linux","architecture":"amd64","rootfs":{{"diff_ids":["{one}","{two}"]}}}}"#);
+        let likeness = Likeness::read(json.as_bytes()).unwrap();
+        let blob =
+            |kind: &str| Descriptor { media_type: kind.to_owned(), digest: Digest::of(kind.as_bytes()), size: 7 };
+        let zstd = blob("application/vnd.oci.image.layer.v1.tar+zstd");
+        let foreign = blob("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
+        let expected = Layer { diff_id: one.clone(), digest: zstd.digest.clone(), size: 7, codec: Codec::Zstd };
+        assert_eq!(matched(&likeness, &[zstd.clone(), foreign]), [expected]);
+        assert_eq!(matched(&likeness, &[zstd]), [], "what does not fit together");
+    }
+}
