@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// All layers that are read, compressed and sent at one time. What a slow registry has not taken counts, so the engine waits.
-pub(super) const BUDGET: usize = 32 << 20;
+pub(super) const BUDGET: usize = 24 << 20;
 
 /// What is left of the budget.
 #[derive(Clone, Debug)]

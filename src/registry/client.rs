@@ -135,6 +135,7 @@ impl Registry {
         let mut token = self.token().await?;
         let mut renewed = false;
         loop {
+            self.pacer.pass().await;
             let Refusal { error, wait: asked } = match once(&token).await {
                 Ok(answer) => return Ok(answer),
                 Err(refusal) => refusal,
@@ -147,10 +148,19 @@ impl Registry {
                 continue;
             }
             let Some(wait) = error.is_temporary().then(|| waits.next()).flatten() else { return Err(error) };
-            let wait = asked.map_or(wait, |asked| asked.min(MAX_WAIT));
+            let wait = self.slow_down(&error, asked, wait);
             tracing::debug!("{error}; next try in {} ms", wait.as_millis());
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// How long to wait after a refusal. What the registry asks for holds for all requests to it.
+    pub(super) fn slow_down(&self, error: &Error, asked: Option<Duration>, otherwise: Duration) -> Duration {
+        let wait = asked.map_or(otherwise, |asked| asked.min(MAX_WAIT));
+        if asked.is_some() || error.asks_to_slow_down() {
+            self.pacer.pause(wait);
+        }
+        wait
     }
 
     /// Sends with the token.

@@ -242,6 +242,11 @@ impl Error {
         }
     }
 
+    /// Whether the registry has too much to do.
+    pub(super) fn asks_to_slow_down(&self) -> bool {
+        matches!(self, Self::Refused { answer } if answer.asks_to_slow_down())
+    }
+
     /// Whether a blob may get through by an upload made anew. The token of an upload that was under way is one of these: another
     /// was asked for meanwhile.
     #[must_use]

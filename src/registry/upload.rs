@@ -87,6 +87,7 @@ impl Registry {
     /// Sends what comes, and ends the upload when its end comes.
     pub(super) async fn receive(&self, place: Place, pieces: mpsc::Receiver<Piece>) -> Result<(), NotTaken> {
         let token = self.token().await.map_err(NotTaken::for_good)?;
+        self.pacer.pass().await;
         let sent = self.stream(place, pieces, &token).await;
         if let Err(Error::Unauthorized { .. }) = sent {
             // These bytes are gone, but what is sent after them goes with another token.
@@ -118,7 +119,10 @@ impl Registry {
             }
         };
         let response = response.map_err(|error| self.unreachable(&error))?;
-        let response = self.judge(response, asked).await.map_err(|refusal| refusal.error)?;
+        let response = self.judge(response, asked).await.map_err(|Refusal { error, wait }| {
+            self.slow_down(&error, wait, self.waits().next().unwrap_or_default());
+            error
+        })?;
         let digest = digest.ok_or_else(|| self.lost("it answered before it had all bytes"))?;
         Ok((self::place(&response).unwrap_or(place), digest))
     }

@@ -9,10 +9,10 @@ use crate::lab::{Engine, Lab, lab, output, usual};
 use crate::pipe::{Pipe, Run};
 use crate::relay::{Passage, relay};
 
-const REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
+pub(crate) const REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
 
 /// A run to the two regions of a lab.
-fn two_regions(lab: &'static Lab, options: &[&str]) -> Pipe {
+pub(crate) fn two_regions(lab: &'static Lab, options: &[&str]) -> Pipe {
     let pipe = Pipe::without_repository(lab);
     for region in REGIONS {
         let create = [&["create", pipe.repository.as_str(), "--region", region], options].concat();
@@ -22,12 +22,12 @@ fn two_regions(lab: &'static Lab, options: &[&str]) -> Pipe {
     pipe.var("IMAGE", &images)
 }
 
-fn uri(pipe: &Pipe, region: &str) -> String {
+pub(crate) fn uri(pipe: &Pipe, region: &str) -> String {
     format!("{}/{}", pipe.lab.host(region), pipe.repository)
 }
 
 /// A Dockerfile with layers of its own.
-fn with_layers(pipe: Pipe) -> Pipe {
+pub(crate) fn with_layers(pipe: Pipe) -> Pipe {
     let mark = pipe.repository.clone();
     pipe.file("data", mark.repeat(200_000)).dockerfile(&format!(
         "FROM busybox:1.36\nRUN echo {mark} > /mark\nCOPY data /data\nENV A=b\nLABEL l={mark}\nCMD [\"cat\", \"/mark\"]\n"
@@ -44,7 +44,7 @@ fn named(pipe: &Pipe, region: &str, tag: &str) -> Option<String> {
 
 /// Both regions name the same digest by each tag, which is the one that was reported.
 #[track_caller]
-fn is_everywhere(pipe: &Pipe, run: &Run, tags: &[&str]) -> String {
+pub(crate) fn is_everywhere(pipe: &Pipe, run: &Run, tags: &[&str]) -> String {
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(lines.len(), 2, "{}", run.stdout);
     let digest = lines[0].rsplit_once('@').expect("a digest").1.to_owned();
@@ -58,14 +58,14 @@ fn is_everywhere(pipe: &Pipe, run: &Run, tags: &[&str]) -> String {
 }
 
 #[track_caller]
-fn no_tag_is_anywhere(pipe: &Pipe) {
+pub(crate) fn no_tag_is_anywhere(pipe: &Pipe) {
     for region in REGIONS {
         assert_eq!(named(pipe, region, "main"), None, "main in {region}");
     }
 }
 
 /// A rule for the requests of this pipe's repository in the second region.
-fn fault(pipe: &Pipe, rule: &Value) {
+pub(crate) fn fault(pipe: &Pipe, rule: &Value) {
     let mut rule = rule.clone();
     let path = rule["path"].as_str().expect("a path").replace("REPOSITORY", &format!("^/v2/{}", pipe.repository));
     rule["path"] = path.into();
@@ -94,13 +94,13 @@ fn two_regions_get_one_digest_that_pulls_and_runs_on_each_engine() {
     }
 }
 
-fn log_in(lab: &Lab, region: &str) {
+pub(crate) fn log_in(lab: &Lab, region: &str) {
     let password = format!("lab.{region}.AKIALAB");
     lab.docker(&["login", "--username", "AWS", "--password", &password, &lab.host(region)]);
 }
 
 /// Takes the image out of the engine: a pull of what is there proves nothing.
-fn remove(lab: &Lab, pipe: &Pipe) {
+pub(crate) fn remove(lab: &Lab, pipe: &Pipe) {
     let filter = format!("label=l={}", pipe.repository);
     let ids = lab.docker(&["images", "--all", "--quiet", "--filter", &filter]);
     let mut ids: Vec<&str> = ids.split_whitespace().collect();
@@ -138,7 +138,8 @@ fn every_layer_is_sent_once_to_each_region_and_each_tag_is_put_once() {
                 .filter(|(host, with, path)| host.contains(region) && with == method && path.contains(part))
                 .count()
         };
-        assert_eq!(count("PATCH", "/blobs/uploads/"), 3, "three layers: {seen:?}");
+        assert_eq!(count("PUT", "/blobs/uploads/"), 4, "three layers and the configuration: {seen:?}");
+        assert_eq!(count("PATCH", "/blobs/uploads/"), 2, "what is short needs none: {seen:?}");
         for reference in [&digest, "1", "2"] {
             assert_eq!(count("PUT", &format!("/manifests/{reference}")), 1, "{reference}");
         }
@@ -399,7 +400,7 @@ fn an_export_that_cannot_be_had_is_told() {
 #[test]
 fn a_large_layer_takes_no_more_memory_than_a_small_one() {
     let pipe = two_regions(usual(), &[]);
-    let pipe = pipe.dockerfile("FROM busybox:1.36\nRUN dd if=/dev/zero of=/zeros bs=1M count=160\n");
+    let pipe = pipe.dockerfile("FROM busybox:1.36\nRUN dd if=/dev/zero of=/zeros bs=1M count=1024\n");
     let (run, peak) = pipe.run_watched();
     run.exits(0);
     assert!((1_000..64 * 1024).contains(&peak), "{peak} KiB");

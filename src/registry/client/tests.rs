@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::sync::Mutex;
+use std::time::Instant;
 
 use super::super::fake::{Server, TOKENS, answer, refusal, registry};
 use super::super::manifest::{MAX_BYTES, Manifest};
@@ -108,4 +109,27 @@ async fn the_token_does_not_follow_a_redirect_to_another_host() {
     let (result, _) = ask(vec![answer(307, &format!("Location: {location}/elsewhere\r\n"), "")]).await;
     assert!(result.unwrap().is_some());
     assert!(!other.asked()[0].to_lowercase().contains("authorization"), "{}", other.asked()[0]);
+}
+
+#[tokio::test]
+async fn a_pause_that_one_request_is_told_holds_for_all() {
+    let busy = refusal(429, "TOOMANYREQUESTS", "Rate exceeded").replace("\r\n\r\n", "\r\nRetry-After: 20\r\n\r\n");
+    let boom = answer(500, "", "boom");
+    for (refused, holds) in [(busy, true), (boom, false)] {
+        let server = Server::answering(vec![refused]).await;
+        let (registry, _api) = registry(&server, Log::recorded().0).await;
+        let tag = "main".parse::<Tag>().unwrap();
+        let asking = registry.manifest(&tag);
+        let seen = async {
+            while server.asked().is_empty() || (holds && registry.pacer.left(Instant::now()).is_none()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = asking => assert!(!holds),
+            () = seen => {}
+        }
+        let other = registry.beside(registry.repository().clone());
+        assert_eq!(other.pacer.left(Instant::now()).is_some(), holds);
+    }
 }
