@@ -22,7 +22,8 @@ test: setup ## run every check and every test
 	tests/check
 
 .PHONY: bench
-bench: setup ## measure against the docker CLI, side by side
+bench: setup ## measure against the docker CLI, skopeo and crane, side by side
+	@tests/bench/install
 	tests/bench/run
 
 TARGET := x86_64-unknown-linux-musl

@@ -28,6 +28,8 @@ class Run:
     seconds: float
     memory: int
     log: str
+    # Of the pipe: what each group of the log took.
+    groups: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Side:
     environment: dict[str, str]
     folder: pathlib.Path
     fails: bool = False
+    # Where the pipe writes its result, if the groups of the log are wanted.
+    output: pathlib.Path | None = None
 
     def run(self) -> Run:
         """Runs it once. It must succeed, or fail where that is what is measured."""
@@ -51,7 +55,8 @@ class Side:
             log = output.read().decode(errors="replace")
         if (process.returncode != 0) != self.fails:
             sys.exit(f"{self.name}: {self.command} ended with {process.returncode}:\n{log[-4000:]}")
-        return Run(seconds, memory, log)
+        groups = json.loads((self.output / "result.json").read_text())["seconds"] if self.output else {}
+        return Run(seconds, memory, log, groups)
 
 
 def pipe_environment(lab: Lab, root: pathlib.Path, **more: str) -> dict[str, str]:
@@ -71,16 +76,28 @@ def cli(lab: Lab, root: pathlib.Path, dockerfile: str, buildkit: bool) -> Side:
     return Side("cli", lab.enter([program, "build", "--file", dockerfile, "--tag", "bench-cli", "."], root), environment, root)
 
 
+def login(lab: Lab, folder: pathlib.Path, key: str = KEYS["AWS_KEY"], **more: object) -> pathlib.Path:
+    """A configuration folder of the docker CLI that is logged in with this key, in each region."""
+    folder.mkdir(exist_ok=True)
+    auths = {at["registry"]: {"auth": base64.b64encode(f"AWS:lab.{region}.{key}".encode()).decode()}
+             for region, at in lab.facts["regions"].items()}
+    (folder / "config.json").write_text(json.dumps({"auths": auths, **more}))
+    return folder
+
+
+def script(lab: Lab, root: pathlib.Path, text: str, name: str = "cli", **more: str) -> Side:
+    """A script in the folder of a context, with `docker` for the CLI of a Bitbucket step."""
+    environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": lab.facts["admin_docker_host"], "HOME": "/nonexistent",
+                   "DOCKER_BUILDKIT": "1", "SSL_CERT_FILE": lab.facts["ca"], **more}
+    text = f'set -e; docker() {{ {lab.facts["step_cli"]} "$@"; }}\n{text}'
+    return Side(name, lab.enter(["bash", "-c", text], root), environment, root)
+
+
 def push(lab: Lab, root: pathlib.Path, image: str, key: str) -> Side:
     """Build and push by the CLI with a login of this key, as a script does that has no checks."""
-    folder = root.parent / f"config-{key}"
-    folder.mkdir(exist_ok=True)
-    login = base64.b64encode(f"AWS:lab.us-east-1.{key}".encode()).decode()
-    (folder / "config.json").write_text(json.dumps({"auths": {image.split("/")[0]: {"auth": login}}}))
-    docker = f"{lab.facts['step_cli']} --config {folder}"
-    environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": lab.facts["admin_docker_host"], "HOME": "/nonexistent", "DOCKER_BUILDKIT": "1"}
-    script = f"{docker} build --no-cache --tag {image}:bench . && {docker} push {image}:bench"
-    return Side("cli", lab.enter(["sh", "-c", script], root), environment, root, fails=True)
+    config = login(lab, root.parent / f"config-{key}", key)
+    text = f"docker build --no-cache --tag {image}:bench .; docker push {image}:bench"
+    return dataclasses.replace(script(lab, root, text, DOCKER_CONFIG=str(config)), fails=True)
 
 
 def interleave(sides: list[Side], rounds: int, prepare: Callable[[], None]) -> Iterator[tuple[str, Run]]:
@@ -100,6 +117,9 @@ class Results:
         for name, run in runs:
             self.runs.setdefault(name, []).append(run)
 
+    def median(self, name: str) -> float:
+        return statistics.median(run.seconds for run in self.runs[name])
+
     def seconds(self, name: str) -> str:
         values = [run.seconds for run in self.runs[name]]
         return f"{statistics.median(values):.2f} s ({min(values):.2f}–{max(values):.2f})"
@@ -108,8 +128,7 @@ class Results:
         return mebibytes([run.memory for run in self.runs[name]])
 
     def ratio(self, name: str, other: str) -> str:
-        ours, theirs = (statistics.median(run.seconds for run in self.runs[each]) for each in (name, other))
-        return f"{ours / theirs:.2f}"
+        return f"{self.median(name) / self.median(other):.2f}"
 
 
 def mebibytes(values: list[float]) -> str:

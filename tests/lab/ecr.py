@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import re
 import time
 import urllib.parse
@@ -14,6 +15,8 @@ import layout
 import rules
 import wire
 
+# Where the layers are, unless in ministack.
+BLOB_PORTS: dict[str, int] = json.loads(os.environ.get("LAB_BLOB_PORTS", "{}"))
 TARGET = "AmazonEC2ContainerRegistry_V20150921"
 
 
@@ -148,7 +151,8 @@ async def send(port: int, method: str, path: str, headers: list[tuple[str, str]]
 
 async def has(region: str, name: str, what: str, digest: str) -> bool:
     """Whether the repository has this blob or manifest."""
-    answer, _ = await send(layout.PORTS["ministack"], "HEAD", f"/v2/{name}/{what}/{digest}", [("Host", layout.registry(region))])
+    port = BLOB_PORTS.get(region, layout.PORTS["ministack"]) if what == "blobs" else layout.PORTS["ministack"]
+    answer, _ = await send(port, "HEAD", f"/v2/{name}/{what}/{digest}", [("Host", layout.registry(region))])
     return answer.status == 200
 
 

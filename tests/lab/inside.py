@@ -60,7 +60,7 @@ def bring_up(wish: layout.Wish, group: str, disk: pathlib.Path) -> dict:
 
     # The engine is the slowest to come up, so it goes first; it needs only the certificates.
     parts.certificates()
-    started = [*engine.start(wish, group, limit is not None), *parts.start()]
+    started = [*engine.start(wish, group, limit is not None), *parts.start(wish)]
     for part in started:
         wait_for(part)
     images = [("mirror-store", "library/busybox", "1.36"), ("mirror-store", f"{layout.HUB_USER}/base", "1"), ("private-store", "private/base", "1")]

@@ -29,6 +29,8 @@ DOCKER_CONFIG = f"{STATE}/docker-cli"
 NSENTER = ["--mount", "--net", "--pid", "--uts", "--ipc"]
 
 PORTS = {"ministack": 4566, "mirror": 5000, "mirror-store": 5001, "private-store": 5002, "moto": 4567, "faults": 8080, "tls": 443}
+# Where layers go when a lab was asked for plain blobs: a registry for each region.
+BLOB_PORTS = {"us-east-1": 5003, "eu-central-1": 5004}
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -45,6 +47,7 @@ class Wish:
     engine: str
     caged: bool
     disk: str
+    plain_blobs: bool
 
 
 def registry(region: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import http.client
+import json
 import os
 import pathlib
 import socket
@@ -94,17 +95,20 @@ def certificates() -> None:
     pathlib.Path(layout.CA_BUNDLE).write_bytes((roots.read_bytes() if roots.exists() else b"") + authority)
 
 
-def start() -> list[Part]:
+def start(wish: layout.Wish) -> list[Part]:
     ports, tools = layout.PORTS, layout.cache() / "tools"
     ministack = start_part("ministack", [layout.cache() / "venv/bin/ministack"], answers(ports["ministack"], "/_ministack/health"),
                            {"GATEWAY_PORT": str(ports["ministack"]), "BIND_HOST": "127.0.0.1", "LOG_LEVEL": "WARNING"})
-    proxy = start_part("faults", [sys.executable, layout.HERE / "faults.py"], listens(ports["faults"]))
-    web = start_part("nginx", [tools / "usr/sbin/nginx", "-e", "stderr", "-p", layout.STATE, "-c", write_nginx()], listens(ports["tls"]))
-    return [ministack, proxy, web, store("mirror-store"), store("private-store")]
+    blobs = layout.BLOB_PORTS if wish.plain_blobs else {}
+    proxy = start_part("faults", [sys.executable, layout.HERE / "faults.py"], listens(ports["faults"]), {"LAB_BLOB_PORTS": json.dumps(blobs)})
+    config = write_nginx({layout.registry(region): port for region, port in blobs.items()})
+    web = start_part("nginx", [tools / "usr/sbin/nginx", "-e", "stderr", "-p", layout.STATE, "-c", config], listens(ports["tls"]))
+    stores = {name: ports[name] for name in ("mirror-store", "private-store")} | {f"blobs-{region}": port for region, port in blobs.items()}
+    return [ministack, proxy, web, *(store(name, port) for name, port in stores.items())]
 
 
-def store(name: str) -> Part:
-    port, folder = layout.PORTS[name], pathlib.Path(layout.STATE) / name
+def store(name: str, port: int) -> Part:
+    folder = pathlib.Path(layout.STATE) / name
     folder.mkdir()
     config = folder / "config.yml"
     # Relative addresses: the registry does not know which name and scheme it is reached by.
@@ -114,12 +118,15 @@ def store(name: str) -> Part:
     return start_part(name, [layout.cache() / "tools/usr/bin/docker-registry", "serve", config], answers(port, "/v2/"))
 
 
-def write_nginx() -> str:
+def write_nginx(blobs: dict[str, int]) -> str:
     """TLS in front of the fault proxy, and nothing else: nothing is buffered, so cuts happen at the byte they are meant for.
 
     When the proxy drops the connection, nginx would answer 502; 444 makes it drop the client's connection too, while a
     502 or 504 that a rule *answers* passes unchanged, since error_page only sees nginx's own errors.
+
+    `blobs` says of which registries the layers go elsewhere, to which port.
     """
+    routes = " ".join(f"{host} 127.0.0.1:{port};" for host, port in blobs.items())
     text = f"""
 daemon off; user root; worker_processes 1; pid {layout.STATE}/nginx.pid; error_log stderr warn;
 events {{ worker_connections 1024; }}
@@ -129,11 +136,19 @@ http {{
   fastcgi_temp_path {layout.STATE}/tmp/f; uwsgi_temp_path {layout.STATE}/tmp/u; scgi_temp_path {layout.STATE}/tmp/s;
   client_max_body_size 0; client_body_buffer_size 256k;
   proxy_http_version 1.1; proxy_request_buffering off; proxy_buffering off; proxy_read_timeout 900; proxy_send_timeout 900;
+  map_hash_bucket_size 256;
+  map $host $blobs {{ default 127.0.0.1:{layout.PORTS["faults"]}; {routes} }}
   server {{
-    listen 443 ssl;
+    listen {"127.0.0.1:443" if blobs else "443"} ssl;
     ssl_certificate {layout.CERTS}/server.pem; ssl_certificate_key {layout.CERTS}/server-key.pem;
     location / {{
       proxy_pass http://127.0.0.1:{layout.PORTS["faults"]};
+      proxy_set_header Host $http_host; proxy_set_header Connection close; proxy_set_header Expect "";
+      proxy_pass_header Date; proxy_pass_header Server;
+      error_page 502 504 = @cut;
+    }}
+    location ~ ^/v2/.+/blobs/ {{
+      proxy_pass http://$blobs;
       proxy_set_header Host $http_host; proxy_set_header Connection close; proxy_set_header Expect "";
       proxy_pass_header Date; proxy_pass_header Server;
       error_page 502 504 = @cut;
