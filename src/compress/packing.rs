@@ -203,11 +203,11 @@ mod tests {
             Codec::Zstd => {
                 let mut rest = blob;
                 while !rest.is_empty() {
-                    let (frame, later) = rest.split_at(zstd_safe::find_frame_compressed_size(rest).unwrap());
+                    let (first, after) = rest.split_at(zstd_safe::find_frame_compressed_size(rest).unwrap());
                     let mut block = Vec::with_capacity(BLOCK);
-                    zstd_safe::decompress(&mut block, frame).unwrap();
+                    zstd_safe::decompress(&mut block, first).unwrap();
                     layer.extend(block);
-                    rest = later;
+                    rest = after;
                 }
             }
         }

@@ -66,8 +66,8 @@ fn work(codec: Codec, jobs: &Mutex<mpsc::Receiver<Job>>) -> Option<()> {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { block, mut room, result }) = job else { return Some(()) };
-        let encoded = encoder.encode(&block, &mut buffer)?;
-        let share = room.split(encoded.len())?;
-        let _ = result.send(held(encoded.to_vec(), share));
+        let member = encoder.encode(&block, &mut buffer)?;
+        let share = room.split(member.len())?;
+        let _ = result.send(held(member.to_vec(), share));
     }
 }

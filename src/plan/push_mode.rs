@@ -24,39 +24,43 @@ pub struct Push {
     pub why: String,
 }
 
-/// How much there is of an image.
+/// How much there is of an image, in bytes of layers that are not compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// All layers, not compressed, in bytes.
+    /// All layers.
     pub total: u64,
     /// Those that the registry is not known to have.
     pub new: u64,
+    /// The largest of these.
+    pub largest: u64,
 }
 
-/// How fast a generation of engines is, in bytes per second.
+/// How fast a generation of engines is, in kB per second.
 struct Pace {
-    /// Its push, per byte that is new: it compresses at gzip's usual level.
+    /// What its push compresses on a core. It takes one core for each layer.
     push: u64,
-    /// Its export, per byte of the image.
+    /// Its export, from the request to the last byte.
     export: u64,
 }
 
 /// Up to 27.
-const OLD: Pace = Pace { push: 48_000_000, export: 160_000_000 };
+const OLD: Pace = Pace { push: 21_000, export: 165_000 };
 /// From 28 on.
-const NEW: Pace = Pace { push: 110_000_000, export: 200_000_000 };
-/// What the pipe compresses in a second on one core.
-const COMPRESSION: u64 = 190_000_000;
+const NEW: Pace = Pace { push: 43_000, export: 175_000 };
+/// What the pipe compresses, hashes and sends on a core while it reads the export, in kB per second.
+const PIPE: u64 = 92_000;
 /// What the pipe has to gain before it takes the work from the engine, in milliseconds.
 const GAIN: u64 = 250;
 
 impl Load {
-    fn by_engine(self, pace: &Pace) -> u64 {
-        self.new * 1000 / pace.push
+    /// Milliseconds until the engine has pushed it.
+    fn by_engine(self, pace: &Pace, cores: u64) -> u64 {
+        (self.largest / pace.push).max(self.new / (pace.push * cores))
     }
 
+    /// Milliseconds until the pipe has pushed it.
     fn by_pipe(self, pace: &Pace, cores: u64) -> u64 {
-        self.total * 1000 / pace.export + self.new * 1000 / (COMPRESSION * cores.max(1))
+        self.total / pace.export + self.new / (PIPE * cores)
     }
 }
 
@@ -85,9 +89,9 @@ pub fn pusher_by_kind(wish: PushMode, codec: Codec, facts: &Facts) -> Option<Pus
 #[must_use]
 pub fn quicker_pusher(load: Load, facts: &Facts, cores: usize) -> Push {
     let pace = if major(&facts.version) < 28 { &OLD } else { &NEW };
-    let cores = u64::try_from(cores).unwrap_or(1);
+    let cores = u64::try_from(cores).unwrap_or(1).max(1);
     let share = format!("{} of {} are new", bytes(load.new), bytes(load.total));
-    if load.by_pipe(pace, cores) + GAIN < load.by_engine(pace) {
+    if load.by_pipe(pace, cores) + GAIN < load.by_engine(pace, cores) {
         Push::by(Pusher::Pipe, format!("{share}, which the engine would compress on one core for each layer"))
     } else {
         Push::by(Pusher::Engine, share)
@@ -116,24 +120,31 @@ mod tests {
         }
     }
 
-    fn quicker(version: &str, new: u64, total: u64) -> Pusher {
-        quicker_pusher(Load { total: total * 1_000_000, new: new * 1_000_000 }, &facts(version), 2).by
+    /// In MB, on two cores.
+    fn quicker(version: &str, largest: u64, new: u64, total: u64) -> Pusher {
+        let load = Load { total: total * 1_000_000, new: new * 1_000_000, largest: largest * 1_000_000 };
+        quicker_pusher(load, &facts(version), 2).by
     }
 
     #[test]
     fn the_pipe_pushes_where_most_is_new_and_the_engine_is_slow() {
-        assert_eq!(quicker("20.10.24", 290, 290), Pusher::Pipe);
-        assert_eq!(quicker("26.1.5+dfsg1", 290, 290), Pusher::Pipe);
-        assert_eq!(quicker("26.1.5", 29, 290), Pusher::Engine);
-        assert_eq!(quicker("28.5.2", 290, 290), Pusher::Pipe);
-        assert_eq!(quicker("28.5.2", 150, 290), Pusher::Engine);
+        assert_eq!(quicker("20.10.24", 97, 290, 290), Pusher::Pipe);
+        assert_eq!(quicker("26.1.5+dfsg1", 97, 290, 290), Pusher::Pipe);
+        assert_eq!(quicker("26.1.5", 29, 29, 290), Pusher::Engine);
+    }
+
+    #[test]
+    fn a_newer_engine_is_overtaken_where_one_layer_is_most_of_it() {
+        assert_eq!(quicker("28.5.2", 97, 290, 290), Pusher::Engine);
+        assert_eq!(quicker("28.5.2", 290, 290, 290), Pusher::Pipe);
+        assert_eq!(quicker("28.5.2", 60, 60, 290), Pusher::Engine);
     }
 
     #[test]
     fn what_is_small_or_known_the_engine_pushes() {
         for version in ["20.10.24", "26.1.5", "28.5.2", "unknown"] {
-            assert_eq!(quicker(version, 0, 4_000), Pusher::Engine, "{version}");
-            assert_eq!(quicker(version, 5, 5), Pusher::Engine, "{version}");
+            assert_eq!(quicker(version, 0, 0, 4_000), Pusher::Engine, "{version}");
+            assert_eq!(quicker(version, 5, 5, 5), Pusher::Engine, "{version}");
         }
     }
 
@@ -153,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_reason_tells_how_much_is_new() {
-        let push = quicker_pusher(Load { total: 290_000_000, new: 2_000_000 }, &facts("26.1.5"), 2);
+        let push = quicker_pusher(Load { total: 290_000_000, new: 2_000_000, largest: 2_000_000 }, &facts("26.1.5"), 2);
         assert_eq!(push, Push::by(Pusher::Engine, "2.0 MB of 290.0 MB are new"));
     }
 }

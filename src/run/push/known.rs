@@ -61,12 +61,12 @@ pub(super) async fn known(config: &Config, ready: &Ready) -> Known {
     sources.truncate(MOST);
     let facts = ready.engine.facts();
     let platform = format!("{}/{}", facts.os, facts.architecture);
-    let reads = sources.iter().map(|source| async {
+    let looks = sources.iter().map(|source| async {
         let layers = source.layers(&platform).await;
         (layers, source.registry.repository())
     });
     let mut known = Known::default();
-    for (layers, from) in join_all(reads).await {
+    for (layers, from) in join_all(looks).await {
         known.add(layers.unwrap_or_default(), from);
     }
     known
@@ -113,12 +113,11 @@ fn bases(config: &Config, ready: &Ready, first: &Destination) -> Vec<(Repository
 /// What an image of a registry is called there; `None` for one of another registry.
 fn named(image: &str, host: &str) -> Option<(Repository, Reference)> {
     let path = image.strip_prefix(host)?.strip_prefix('/')?;
-    let (name, reference) = match path.split_once('@') {
-        Some((name, digest)) => (name.split(':').next().unwrap_or(name), digest.parse::<Digest>().ok()?.into()),
-        None => {
-            let (name, tag) = path.split_once(':').unwrap_or((path, "latest"));
-            (name, tag.parse::<Tag>().ok()?.into())
-        }
+    let (name, reference) = if let Some((name, digest)) = path.split_once('@') {
+        (name.split(':').next().unwrap_or(name), digest.parse::<Digest>().ok()?.into())
+    } else {
+        let (name, tag) = path.split_once(':').unwrap_or((path, "latest"));
+        (name, tag.parse::<Tag>().ok()?.into())
     };
     match format!("{host}/{name}").parse() {
         Ok(Name::Full(repository)) => Some((repository, reference)),

@@ -75,5 +75,6 @@ fn sum(layers: &[EngineLayer]) -> u64 {
 
 fn load(layers: &[EngineLayer], known: &Known) -> Load {
     let new: Vec<EngineLayer> = layers.iter().filter(|layer| known.of(&layer.diff_id).is_empty()).cloned().collect();
-    Load { total: sum(layers), new: sum(&new) }
+    let largest = new.iter().map(|layer| layer.size).max().unwrap_or_default();
+    Load { total: sum(layers), new: sum(&new), largest }
 }
