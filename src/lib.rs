@@ -8,6 +8,7 @@ pub mod compress;
 pub mod config;
 pub mod context;
 pub mod dockerfile;
+pub mod encoding;
 pub mod engine;
 pub mod error;
 pub mod fault;

@@ -8,6 +8,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod finding;
+mod images;
 mod mutability;
 mod permission;
 mod repository;
@@ -22,6 +23,7 @@ pub use claims::Claims;
 pub use ecr::{Ecr, Endpoint};
 pub use error::{Error, Request};
 pub use finding::{Finding, Findings, KEPT};
+pub use images::TaggedImage;
 pub use mutability::Mutability;
 pub use repository::{Creation, EncryptionState, NewRepository, Reading, RepositoryState, Template};
 pub use role_error::RoleError;

@@ -297,7 +297,7 @@ impl Ecr {
             .collect())
     }
 
-    fn on(&self, action: Action, repository: &Repository) -> super::error::Call {
+    pub(super) fn on(&self, action: Action, repository: &Repository) -> super::error::Call {
         self.call(action, repository.host.arn(&repository.name))
     }
 }

@@ -28,11 +28,11 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     (last != u64::MAX).then(|| Duration::from_secs(seconds))
 }
 
-/// As it would be written: `5m`, `1h30m`, `0s`.
+/// As it would be written: `5m`, `1h30m`, `7d`, `0s`.
 pub(crate) fn written(span: Duration) -> String {
     let mut seconds = span.as_secs();
     let mut text = String::new();
-    for (length, unit) in [(3_600, 'h'), (60, 'm'), (1, 's')] {
+    for (length, unit) in [(86_400, 'd'), (3_600, 'h'), (60, 'm'), (1, 's')] {
         if seconds >= length {
             text = format!("{text}{}{unit}", seconds / length);
             seconds %= length;

@@ -32,6 +32,7 @@ mod session_name;
 mod severity;
 mod size;
 mod ulimit;
+mod unchanged;
 pub mod variables;
 
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ pub use repository::{Encryption, PolicySource, RepositorySettings, TagMutability
 pub use role_arn::RoleArn;
 pub use scan::{OnMissing, ScanGate};
 pub use severity::Severity;
+pub use unchanged::SkipUnchanged;
 pub use variables::{HONOURED, VARIABLES, Variable};
 
 /// Everything a run was asked to do. Made by `Config::read` from the pairs of the environment, which touches nothing else.
@@ -79,6 +81,8 @@ pub struct Config {
     pub repository: RepositorySettings,
     /// `PUSH`.
     pub push: bool,
+    /// `SKIP_UNCHANGED`.
+    pub skip_unchanged: SkipUnchanged,
     /// `PUSH_MODE`.
     pub push_mode: PushMode,
     /// `SCAN_FAIL_ON` with its companions; `None` without a gate.

@@ -13,7 +13,7 @@ use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
 use super::{
     Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, login,
-    push_mode, repository, scan, secrets,
+    push_mode, repository, scan, secrets, unchanged,
 };
 
 impl Config {
@@ -49,6 +49,7 @@ impl Config {
         let cache = builder::cache(&raw, found);
         let registry_logins = login::read(&raw, &environment, found);
         let repository = repository::read(&raw, found);
+        let skip_unchanged = unchanged::read(&raw, &tags, found);
         let scan = scan::gate(&raw, push, found);
         let dry_run = raw.boolean("DRY_RUN", raw.scalars.dry_run.as_deref(), false, found);
         let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
@@ -76,6 +77,7 @@ impl Config {
             registry_logins,
             repository,
             push,
+            skip_unchanged,
             push_mode,
             scan,
             dry_run,
@@ -100,6 +102,7 @@ fn warn_of_what_only_a_push_does(raw: &Raw, findings: &mut Findings) {
         ("CREATE_REPOSITORY", &scalars.create_repository),
         ("RECONCILE_REPOSITORY", &scalars.reconcile_repository),
         ("IF_TAG_EXISTS", &scalars.if_tag_exists),
+        ("SKIP_UNCHANGED", &scalars.skip_unchanged),
         ("COMPRESSION", &scalars.compression),
         ("PUSH_MODE", &scalars.push_mode),
     ] {

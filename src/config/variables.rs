@@ -221,9 +221,13 @@ pub const VARIABLES: &[Variable] = &[
         .value("true")
         .harmless(&["true"]),
     Variable::later("INDEX_FROM", List, "list of digests or tags to join into one image index"),
-    Variable::later("SKIP_UNCHANGED", Text, "same inputs as an image in ECR: retag it, build nothing")
-        .value("false")
-        .harmless(&["false", "no", "off", "0"]),
+    Variable::new(
+        "SKIP_UNCHANGED",
+        Text,
+        "`true`: an image in ECR that has the same inputs gets the tags, nothing is built; `7d`: if it is no older",
+    )
+    .value("false")
+    .like("7d"),
     Variable::new(
         "SCAN_FAIL_ON",
         Choice,

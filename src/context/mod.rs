@@ -10,6 +10,7 @@
 //! | [`filter`] | what an engine asks for of a tree |
 //! | [`walk`] | the ordered walk over the rest |
 //! | `tree` | a folder to send, and what of it |
+//! | `fingerprint` | what two trees have in common when a build sees no difference |
 //! | `dockerfile` | where the Dockerfile lies and what it says |
 //! | `placement` | how the Dockerfile and `.dockerignore` travel to the classic builder |
 //! | `header`, `tar`, `stream` | the tar |
@@ -17,6 +18,7 @@
 mod dockerfile;
 mod error;
 pub mod filter;
+mod fingerprint;
 mod header;
 pub mod ignore;
 mod ignore_file;
@@ -32,13 +34,16 @@ mod tar;
 mod tree;
 pub mod walk;
 mod warning;
+mod xattrs;
 
 pub use dockerfile::Dockerfile;
 pub(crate) use error::owned;
 pub use error::{Error, Variable};
+pub use fingerprint::Fingerprint;
 pub use open::{Context, Request};
 pub use stream::{Chunks, Outcome, Sent};
 pub use survey::Survey;
 pub(crate) use tar::size;
 pub use tree::Tree;
 pub use warning::Warning;
+pub(crate) use xattrs::xattrs;

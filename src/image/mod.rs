@@ -4,6 +4,7 @@ mod digest;
 mod host;
 mod likeness;
 mod partition;
+mod reference;
 mod repository;
 mod tag;
 
@@ -11,5 +12,6 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use host::{EcrHost, HostError, check_account};
 pub use likeness::Likeness;
 pub use partition::{RegionError, check_region, partition_of};
+pub use reference::ImageReference;
 pub use repository::{Name, NameError, Repository, RepositoryName};
 pub use tag::{Tag, TagError};

@@ -9,11 +9,14 @@
 //! | `preview` | what a dry run tells of all that |
 //! | `cache` | which images may serve as a cache |
 //! | `repository` | what of a repository is to be changed |
+//! | `fingerprint` | whether two builds have the same inputs |
+//! | `unchanged` | what becomes of the tags when an image has them already |
 //! | `scan` | whether the scan of an image lets it pass |
 //! | `table` | the findings of a scan as a table |
 
 mod builder;
 mod cache;
+mod fingerprint;
 mod limits;
 mod preview;
 mod push_mode;
@@ -21,12 +24,15 @@ pub mod repository;
 mod scan;
 mod table;
 mod tags;
+mod unchanged;
 
 pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};
 pub use cache::cache_tags;
+pub use fingerprint::{BuildInputs, Fingerprint, Inputs, InputsDigest, is_fingerprint};
 pub use limits::context_beyond_a_layer;
 pub use preview::preview;
 pub use push_mode::{Load, Push, Pusher, pusher_by_kind, quicker_pusher};
 pub use scan::{Late, NoResult, Stopped, Verdict, Watched, conclude, judge};
 pub use table::{summary, table};
 pub use tags::{Course, Forbidden, Gap, NotTheSame, PlannedTag, Standing, course, strangers};
+pub use unchanged::{Retagging, ago, retagging};

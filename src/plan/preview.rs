@@ -33,6 +33,19 @@ pub fn preview(build: String, course: Option<&Course>, targets: &[Target<'_>]) -
             }));
             lines
         }
+        Some(Course::Retag { digest, gaps }) => {
+            let mut lines = vec![format!("build nothing: {digest} has the same inputs, and `SKIP_UNCHANGED` is set")];
+            lines.extend(gaps.iter().filter_map(|gap| {
+                let (to, tags) = targets.get(gap.to)?;
+                let now = tags.iter().find(|planned| planned.tag == gap.tag).and_then(|planned| planned.now.as_ref());
+                let now = now.map_or("new".to_owned(), |now| format!("instead of {now}"));
+                Some(format!("tag it as {}, {now}", to.tagged(&gap.tag)))
+            }));
+            if gaps.is_empty() {
+                lines.push("push nothing: all tags name it already".to_owned());
+            }
+            lines
+        }
     }
 }
 
@@ -94,6 +107,20 @@ mod tests {
         compare it with <1>, which other tags name, and fail unless it is the same
         give eu-west-1/web:1 that digest
         give us-east-1/web:2 that digest
+        ");
+    }
+
+    #[test]
+    fn what_is_retagged_is_told_with_what_the_tags_name() {
+        let course = Course::Retag { digest: Digest::of(b"1"), gaps: vec![gap("1", 1), gap("2", 0)] };
+        insta::assert_snapshot!(told(Some(&course)), @r"
+        build nothing: <1> has the same inputs, and `SKIP_UNCHANGED` is set
+        tag it as us-east-1/web:1, instead of <1>
+        tag it as eu-west-1/web:2, new
+        ");
+        insta::assert_snapshot!(told(Some(&Course::Retag { digest: Digest::of(b"1"), gaps: Vec::new() })), @r"
+        build nothing: <1> has the same inputs, and `SKIP_UNCHANGED` is set
+        push nothing: all tags name it already
         ");
     }
 

@@ -46,6 +46,13 @@ pub enum Course {
         /// What is missing, by tag and then by repository.
         gaps: Vec<Gap>,
     },
+    /// Build nothing: an image with the same inputs is in every repository.
+    Retag {
+        /// The image.
+        digest: Digest,
+        /// The tags that do not name it yet, by tag and then by repository; they come from where they go to.
+        gaps: Vec<Gap>,
+    },
 }
 
 /// A tag that a repository lacks, and where its image is.
@@ -291,7 +298,7 @@ impl Course {
     pub fn builds(&self) -> bool {
         match self {
             Self::Build | Self::Compare { .. } => true,
-            Self::Keep { .. } => false,
+            Self::Keep { .. } | Self::Retag { .. } => false,
         }
     }
 }

@@ -93,6 +93,16 @@ impl Registry {
         &self.repository
     }
 
+    /// The client that all registries share.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where its tokens come from.
+    pub(super) fn tokens(&self) -> Arc<TokenSource> {
+        Arc::clone(&self.tokens)
+    }
+
     /// The pauses before further tries of what is temporary.
     pub(crate) fn waits(&self) -> impl Iterator<Item = Duration> + use<> {
         self.backoff.build()

@@ -78,17 +78,27 @@ impl Registry {
         if self.names(&reference, manifest).await? {
             return Ok(Put::WasThere);
         }
+        self.put_anew(reference, manifest).await.map(|_| Put::Done)
+    }
+
+    /// The same for a name of which it is known that it names something else, or nothing. Whether the registry named the digest
+    /// of what it has now; where it did not, it can be read back.
+    ///
+    /// # Errors
+    /// As [`Self::put_manifest`].
+    pub async fn put_anew(&self, reference: impl Into<Reference>, manifest: &Manifest) -> Result<bool, Error> {
+        let reference = reference.into();
         let path = self.path(&format!("manifests/{}", reference.as_str()));
         self.patiently(async |token| {
             self.pacer.turn().await;
             let refusal = match self.try_put(&path, &reference, manifest, token).await {
-                Ok(()) => return Ok(Put::Done),
+                Ok(is_told) => return Ok(is_told),
                 Err(refusal) => refusal,
             };
             // What seems refused or lost may have been done, by this try or by one before it.
             let may_be_done = refusal.error.is_temporary() || matches!(refusal.error, Error::TagImmutable { .. });
             if may_be_done && self.impatient().names(&reference, manifest).await.unwrap_or(false) {
-                return Ok(Put::Done);
+                return Ok(true);
             }
             Err(refusal)
         })
@@ -116,7 +126,7 @@ impl Registry {
         reference: &Reference,
         manifest: &Manifest,
         token: &Token,
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         let asked = Asked { action: Action::PutImage, method: &Method::PUT, path };
         let request = self.request(asked.method, path).header(CONTENT_TYPE, &manifest.media_type);
         let response = self.send(request.body(Bytes::clone(&manifest.bytes)), asked, token).await;
@@ -127,16 +137,15 @@ impl Registry {
             }
             (error, _) => Refusal { error, ..refusal },
         })?;
-        received(&response, &manifest.digest)?;
-        Ok(())
+        Ok(received(&response, &manifest.digest)?)
     }
 }
 
-/// The registry says what it got.
-pub(super) fn received(response: &reqwest::Response, sent: &Digest) -> Result<(), Error> {
+/// Whether the registry says what it got, which must be what was sent.
+pub(super) fn received(response: &reqwest::Response, sent: &Digest) -> Result<bool, Error> {
     match header(response, "docker-content-digest") {
         Some(said) if said != sent.as_str() => Err(Error::WrongReceipt { sent: sent.clone(), said }),
-        Some(_) | None => Ok(()),
+        said => Ok(said.is_some()),
     }
 }
 

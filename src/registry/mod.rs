@@ -2,6 +2,7 @@
 //!
 //! Source: OCI distribution specification 1.1; what ECR does differently is said where it matters.
 
+mod bases;
 mod blobs;
 mod client;
 mod copy;
@@ -17,6 +18,7 @@ mod reference;
 mod spread;
 mod upload;
 
+pub use bases::{Bases, Untold};
 pub use blobs::Blob;
 pub use client::Registry;
 pub use copy::copy;

@@ -147,7 +147,7 @@ impl Registry {
             Err(error) => Err(error.into()),
         };
         match judged {
-            Ok(response) => Ok(received(&response, digest)?),
+            Ok(response) => Ok(received(&response, digest).map(drop)?),
             Err(refusal) if refusal.error.is_mended_by_a_new_upload() => {
                 match self.impatient().blob_exists(digest).await {
                     Ok(true) => Ok(()),

@@ -37,15 +37,21 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
         }
         Some(Course::Build) => {
             let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
-            let pushing = Box::pin(push::push(&image, config, ready, log));
+            let pushing = push::marked(Box::pin(push::push(&image, config, ready, log)), ready, log);
             let manifest = grouped("Push", log, &mut took.push, pushing).await?;
             Ok(Done::Pushed(Pushed { manifest, image: Some(image), strangers: Vec::new() }))
         }
         Some(Course::Compare { digest, holder, gaps }) => {
             let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
-            let filling = push::fill_if_same(&image, digest, *holder, gaps, ready, log);
+            let filling =
+                push::marked(Box::pin(push::fill_if_same(&image, digest, *holder, gaps, ready, log)), ready, log);
             let manifest = grouped("Tags", log, &mut took.push, filling).await?;
             Ok(Done::Pushed(Pushed { manifest, image: Some(image), strangers: Vec::new() }))
+        }
+        Some(Course::Retag { gaps, .. }) => {
+            let Some(there) = &ready.destinations.unchanged else { return Err(super::bug("no image to tag")) };
+            let manifest = grouped("Tags", log, &mut took.push, push::retag(there, gaps, ready, log)).await?;
+            Ok(Done::Pushed(Pushed { manifest, image: None, strangers: Vec::new() }))
         }
         Some(Course::Keep { gaps }) => {
             let manifest = grouped("Tags", log, &mut took.push, push::fill(gaps, ready, log)).await?;

@@ -74,7 +74,7 @@ pub(super) fn report(
 fn verb(ready: &Ready, place: usize) -> &'static str {
     let gaps = match &ready.destinations.course {
         None | Some(Course::Build) => return "pushed",
-        Some(Course::Compare { gaps, .. } | Course::Keep { gaps }) => gaps,
+        Some(Course::Compare { gaps, .. } | Course::Keep { gaps } | Course::Retag { gaps, .. }) => gaps,
     };
     let filled: Vec<&Gap> = gaps.iter().filter(|gap| gap.to == place).collect();
     match filled.as_slice() {

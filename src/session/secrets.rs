@@ -90,6 +90,11 @@ impl Secrets {
         if errors.is_empty() { Ok(Self(secrets)) } else { Err(errors) }
     }
 
+    /// Each secret by its id, in the open.
+    pub(crate) fn expose(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(id, secret)| (id.as_str(), secret.expose_secret()))
+    }
+
     /// The secrets that are text, to be masked, and each line of those that have several.
     pub fn texts(&self) -> impl Iterator<Item = SecretString> {
         let texts = self.0.values().filter_map(|secret| std::str::from_utf8(secret.expose_secret()).ok());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::lab::Lab;
 use crate::pipe::{Pipe, Run, project};
 use crate::roles::oidc_token;
-use features::Without::{self, GateCloses, Refuses, Refuses4, RefusesBoth, Warns};
+use features::Without::{self, GateCloses, Refuses, Refuses4, RefusesBoth, Says, Warns};
 use features::{FEATURES, Feature, in_two_regions, plain, pushed_by_another_key};
 
 /// The first JSON block below a heading.
@@ -99,6 +99,11 @@ fn needs(heading: &str, action: &str, without: Without) {
         GateCloses => {
             run.exits(8).says(action);
         }
+        Says => {
+            let run = run.exits(0).does_not_say("warning: ").says("\nBuild\n");
+            let line = run.log.lines().find(|line| line.contains("  unchanged   builds, because ")).expect("a line");
+            named(line, &[action]);
+        }
         Warns => {
             let run = run.exits(0);
             let (_, warning) = run.log.split_once("warning: ").expect("a warning");
@@ -178,6 +183,12 @@ fn the_creation_with_a_kms_key_needs_its_actions() {
 fn a_creation_template_needs_its_action() {
     is_enough("Creation templates");
     each_is_needed("Creation templates");
+}
+
+#[test]
+fn skipping_by_age_needs_its_action() {
+    is_enough("Skipping unchanged builds");
+    each_is_needed("Skipping unchanged builds");
 }
 
 #[test]

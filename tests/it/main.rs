@@ -40,4 +40,5 @@ mod tags;
 mod throttled;
 mod token;
 mod trees;
+mod unchanged;
 mod variables;

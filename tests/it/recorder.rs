@@ -16,8 +16,13 @@ pub(crate) struct Record(Arc<Mutex<Vec<u8>>>);
 impl Record {
     /// Whether these bytes went to the engine. A frame of HTTP/2 holds up to 16 KiB in one piece, and gRPC packs nothing here.
     pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        self.holds_since(0, bytes)
+    }
+
+    /// The same of what went there after the first so many bytes.
+    pub(crate) fn holds_since(&self, from: usize, bytes: &[u8]) -> bool {
         let recorded = self.0.lock().expect("no writer panicked");
-        recorded.windows(bytes.len()).any(|window| window == bytes)
+        recorded[from..].windows(bytes.len()).any(|window| window == bytes)
     }
 
     /// How many bytes went to the engine.

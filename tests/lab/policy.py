@@ -114,6 +114,14 @@ async def learn(site: dict[str, str], request: rules.Request, sent: bytes | None
             if kept := filters.get((region, each["repositoryName"])):
                 each["imageTagMutabilityExclusionFilters"] = kept
         return json.dumps(found).encode()
+    if request.target == "BatchGetImage":
+        # ministack names each image by the tag that it got last, and not by the one that was asked for.
+        found = json.loads(content)
+        missing = [each["imageId"] for each in found.get("failures", [])]
+        asked = [each for each in json.loads(sent or b"{}").get("imageIds", []) if each not in missing]
+        for each, wanted in zip(found.get("images", []), asked):
+            each["imageId"] = {"imageDigest": each["imageId"]["imageDigest"], **wanted}
+        return json.dumps(found).encode()
     if request.target == "DescribeImages":
         found = json.loads(content)
         for each in found["imageDetails"]:

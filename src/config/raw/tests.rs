@@ -104,7 +104,6 @@ fn variables_of_later_versions_that_ask_for_nothing_are_accepted() {
         ("BUILD", "true"),
         ("PUSH_MODE", "engine"),
         ("PUSH_MODE", "AUTO"),
-        ("SKIP_UNCHANGED", "false"),
         ("SCAN_FAIL_ON", ""),
         ("PLATFORM_COUNT", "0"),
     ] {

@@ -155,6 +155,7 @@ fn every_supported_variable_reaches_its_reader() {
                     "SCAN_FAIL_ON" => "high",
                     "SCAN_TIMEOUT" => "90s",
                     "SCAN_ON_MISSING" => "pass",
+                    "SKIP_UNCHANGED" => "7d",
                     "IF_TAG_EXISTS" => "skip",
                     "COMPRESSION" => "zstd",
                     "PUSH_MODE" => "direct",

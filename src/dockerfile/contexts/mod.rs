@@ -20,6 +20,9 @@ pub use catalogue::{Folder, Named, Source};
 pub use edits::LineMap;
 pub use wording::Wording;
 
+pub(super) use mount::from_of_mount;
+pub(super) use path::is_remote;
+
 use super::{Dockerfile, Error, Step, Variables};
 use catalogue::Catalogue;
 use rewrite::Rewrite;

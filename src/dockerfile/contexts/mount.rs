@@ -15,6 +15,11 @@ struct Field {
     value: String,
 }
 
+/// The stage, image or context that a mount with this value comes from.
+pub(in crate::dockerfile) fn from_of_mount(value: &str) -> Option<String> {
+    Mount::of(value).from().map(str::to_owned)
+}
+
 impl Mount {
     pub(super) fn of(value: &str) -> Self {
         let field = |field: &str| {

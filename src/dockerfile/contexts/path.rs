@@ -38,7 +38,7 @@ pub(super) fn below_with_parents(folder: &str, path: &str) -> Moved {
 
 /// Whether `COPY` and `ADD` take a source from elsewhere (buildkit `dockerfile2llb.dispatchCopy`). Newer engines clone
 /// `host/path.git` too.
-pub(super) fn is_remote(source: &str) -> bool {
+pub(in crate::dockerfile) fn is_remote(source: &str) -> bool {
     let path = source.split_once('#').map_or(source, |(path, _)| path);
     let is_local = ["/", "./", "../", "github.com/", "$"].iter().any(|start| path.starts_with(start));
     source.starts_with("http://")

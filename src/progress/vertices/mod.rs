@@ -195,6 +195,7 @@ impl Vertices {
         Summary {
             steps: steps().count(),
             cached: steps().filter(|vertex| vertex.cached).count(),
+            bases: self.vertices.iter().filter_map(base).collect(),
             imports: self.imports.clone(),
             sent: self.vertices.iter().map(|vertex| vertex.sent).fold(0, u64::saturating_add),
             failed,
@@ -415,6 +416,12 @@ fn clipped(text: &str) -> Option<&str> {
 fn short_name(vertex: &Vertex) -> String {
     let label = &vertex.step.label;
     if label.is_empty() { format!("`{}`", vertex.step.instruction) } else { format!("step {label}") }
+}
+
+/// The image that a vertex fetches, where its digest is told: one of the engine's own is taken without.
+fn base(vertex: &Vertex) -> Option<String> {
+    let image = vertex.step.instruction.strip_prefix("FROM ")?.trim();
+    image.contains("@sha256:").then(|| image.to_owned())
 }
 
 fn full_name(vertex: &Vertex) -> String {

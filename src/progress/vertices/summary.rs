@@ -9,6 +9,8 @@ pub struct Summary {
     pub steps: usize,
     /// How many of them came from its cache.
     pub cached: usize,
+    /// The images that it began with or took files from, as the engine resolved them: `docker.io/library/a:1@sha256:…`.
+    pub bases: Vec<String>,
     /// What each cache that was to be looked up came to, in the order in which they ended.
     pub imports: Vec<CacheImport>,
     /// Bytes of build contexts that travelled.

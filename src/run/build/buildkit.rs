@@ -67,6 +67,9 @@ pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log:
     }
     drop(session);
     if let Ok(built) = &built {
+        if let Some(mark) = &ready.destinations.mark {
+            mark.was_built_from(&built.summary.bases);
+        }
         tell_cache(&built.summary, ready, log).await;
     }
     Ok(super::told(files.sent(), built.map(|built| built.image), ready, log).await?)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use tokio::sync::oneshot;
 
 use crate::aws::{Ecr, Endpoint, Mutability, Token, TokenSource};
 use crate::config::Config;
@@ -12,13 +13,14 @@ use crate::net::Net;
 use crate::plan::repository::Wanted;
 use crate::plan::{Course, PlannedTag, Standing, course};
 use crate::progress::{Event, Log};
-use crate::registry::{Pacer, Registry};
+use crate::registry::{Manifest, Pacer, Registry};
 
 use super::super::backoff;
 use super::blocking;
 use super::denials::Denials;
 use super::look::{CacheImage, Look};
 use super::repository::{self, Found, Place};
+use super::unchanged::{self, Mark, Same, Seen};
 use super::{account, permission, scan};
 
 /// All of ECR as the run needs it. Without credentials, which only a run that pushes nothing may lack, there is nothing in it.
@@ -32,6 +34,10 @@ pub(in super::super) struct Destinations {
     pub(in super::super) cache: Option<CacheImage>,
     /// How each repository is wanted.
     wanted: Wanted,
+    /// The image that has the same inputs as this build.
+    pub(in super::super) unchanged: Option<Manifest>,
+    /// What marks the inputs of what will be pushed; `None` when they are not known or not of interest.
+    pub(in super::super) mark: Option<Mark>,
 }
 
 /// One repository, and how it is reached.
@@ -51,7 +57,11 @@ pub(in super::super) struct Destination {
 }
 
 /// Asks for everything at once.
-pub(super) async fn check(config: &Config, log: &Log) -> Result<Destinations, Vec<Failure>> {
+pub(super) async fn check(
+    config: &Config,
+    inputs: oneshot::Receiver<Option<unchanged::Told>>,
+    log: &Log,
+) -> Result<Destinations, Vec<Failure>> {
     let settings = config.repository.clone();
     let (reached, wanted) = tokio::join!(reach(config, log), blocking(move || repository::load(&settings)));
     let (reached, wanted) = match (reached, wanted) {
@@ -59,6 +69,10 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Destinations, Ve
         (reached, wanted) => return Err(reached.err().into_iter().chain(wanted.err()).flatten().collect()),
     };
     let Some(reached) = reached else { return Ok(Destinations::default()) };
+    let mark = match unchanged::look(config, &reached, inputs, log).await {
+        Seen::Same(same) => return unbuilt(reached, wanted, same, log).await,
+        Seen::Builds(mark) => mark,
+    };
     // A cache comes from the first repository, if it can.
     let denials = Denials::default();
     let looks = reached
@@ -84,7 +98,7 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Destinations, Ve
         (false, _) => Err(failures),
     };
     match course {
-        Ok(course) => Ok(Destinations { all, course, cache, wanted }),
+        Ok(course) => Ok(Destinations { all, course, cache, wanted, unchanged: None, mark }),
         Err(failures) => {
             // What there is helps to understand what is wrong.
             if config.push {
@@ -95,6 +109,37 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Destinations, Ve
     }
 }
 
+/// The repositories where nothing is built: what a build or a push would need is not asked for.
+async fn unbuilt(
+    reached: Vec<Reach>,
+    wanted: Wanted,
+    Same { manifest, tags, course }: Same,
+    log: &Log,
+) -> Result<Destinations, Vec<Failure>> {
+    let denials = Denials::default();
+    let is_alone = reached.len() == 1;
+    let mut all = Vec::new();
+    let mut failures = Vec::new();
+    for (Reach { repository, registry, tokens, own_account }, tags) in reached.into_iter().zip(tags) {
+        let place = Place { ecr: tokens.ecr(), repository: &repository, own_account: &own_account, is_alone };
+        // The one thing that is wanted of a repository besides the image.
+        let found = if wanted.reconcile {
+            Box::pin(repository::look(place, &wanted, &denials)).await.map(Some)
+        } else {
+            Ok(None)
+        };
+        match found {
+            Ok(found) => all.push(Destination { repository, registry, tokens, tags, found, own_account, scan: None }),
+            Err(more) => failures.extend(more),
+        }
+    }
+    failures.extend(denials.tell(log).await);
+    if !failures.is_empty() {
+        return Err(failures);
+    }
+    Ok(Destinations { all, course: Some(course), cache: None, wanted, unchanged: Some(manifest), mark: None })
+}
+
 /// What the repositories of a region share.
 struct Region {
     endpoint: Endpoint,
@@ -103,10 +148,10 @@ struct Region {
 }
 
 /// A repository before anything is known of it.
-struct Reach {
-    repository: Repository,
-    registry: Registry,
-    tokens: Arc<TokenSource>,
+pub(super) struct Reach {
+    pub(super) repository: Repository,
+    pub(super) registry: Registry,
+    pub(super) tokens: Arc<TokenSource>,
     own_account: String,
 }
 

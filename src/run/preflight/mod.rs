@@ -7,11 +7,13 @@ mod look;
 mod permission;
 mod repository;
 mod scan;
+mod unchanged;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
+use tokio::sync::oneshot;
 
 use super::warn;
 use crate::config::{Config, ContextSource, NamedContext};
@@ -26,6 +28,7 @@ use crate::session::secrets::Secrets;
 
 pub(super) use destination::{Destination, Destinations};
 pub(super) use look::CacheImage;
+pub(super) use unchanged::Mark;
 
 /// Where the pipes of a step keep their files, below the clone folder (Bitbucket documentation, "Advanced techniques for
 /// writing pipes"). Other pipes leave secrets there.
@@ -65,17 +68,10 @@ pub(super) struct Served {
 /// Checks everything in parallel and tells what was found.
 pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failure>> {
     let (output, dry_run) = (config.output_dir.clone(), config.dry_run);
-    let (destinations, engine, context, secrets, output) = tokio::join!(
-        destination::check(config, log),
-        engine_side(config),
-        blocking({
-            let (request, contexts) = (request(config), config.build.contexts.clone());
-            move || context_side(&request, &contexts)
-        }),
-        blocking({
-            let secrets = config.build.secrets.clone();
-            move || Secrets::load(&secrets).map_err(|errors| errors.into_iter().map(Failure::from).collect())
-        }),
+    let (tell, told) = oneshot::channel();
+    let (destinations, (engine, context, secrets), output) = tokio::join!(
+        destination::check(config, told, log),
+        local(config, tell),
         blocking(move || {
             if dry_run { Ok(None) } else { Folder::prepare(&output).map(Some).map_err(|error| vec![error.into()]) }
         }),
@@ -106,7 +102,9 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
         (Err(failures), _) => Err(failures),
     };
     let is_buildkit = matches!(&choice, Some(Ok(Choice { builder: Chosen::Buildkit, .. })));
-    if let (Ok(destinations), true) = (&destinations, is_buildkit) {
+    if let (Ok(destinations), true) = (&destinations, is_buildkit)
+        && destinations.unchanged.is_none()
+    {
         look::tell_cache(config, destinations, log).await;
     }
     let served = match (&context, &engine) {
@@ -136,6 +134,31 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
             Err(failures.into_iter().flatten().flatten().collect())
         }
     }
+}
+
+/// What can be known without AWS; where unchanged inputs are of interest, they are told as soon as they are.
+async fn local(
+    config: &Config,
+    tell: oneshot::Sender<Option<unchanged::Told>>,
+) -> (Result<(Engine, Trace), Vec<Failure>>, Result<Found, Vec<Failure>>, Result<Secrets, Vec<Failure>>) {
+    let (engine, context, secrets) = tokio::join!(
+        engine_side(config),
+        blocking({
+            let (request, contexts) = (request(config), config.build.contexts.clone());
+            move || context_side(&request, &contexts)
+        }),
+        blocking({
+            let secrets = config.build.secrets.clone();
+            move || Secrets::load(&secrets).map_err(|errors| errors.into_iter().map(Failure::from).collect())
+        }),
+    );
+    if let (true, Ok((engine, _)), Ok(found), Ok(secrets)) =
+        (config.skip_unchanged.is_on() && config.push, &engine, &context, &secrets)
+    {
+        // Nobody listens any more where AWS has refused meanwhile.
+        let _ = tell.send(unchanged::local(config, engine, found, secrets).await);
+    }
+    (engine, context, secrets)
 }
 
 /// Runs what reads files on a thread where it may wait for the disk.
@@ -216,8 +239,8 @@ async fn engine_side(config: &Config) -> Result<(Engine, Trace), Vec<Failure>> {
 }
 
 impl Found {
-    /// Makes ready what BuildKit is served.
-    async fn serve(&self, config: &Config, engine: &Engine, log: &Log) -> Result<Served, Vec<Failure>> {
+    /// The variables that are known before the build, and the Dockerfile with the named contexts put in.
+    fn rewritten(&self, config: &Config, engine: &Engine) -> (Variables, Result<Rewritten, crate::dockerfile::Error>) {
         let (facts, build) = (engine.facts(), &config.build);
         let given = build.args.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
         let variables = Variables::of_platform(&facts.os, &facts.architecture).with(given);
@@ -228,8 +251,15 @@ impl Found {
                 ContextSource::Image(image) => Source::Image(image.clone()),
             },
         });
-        let frontend = self.dockerfile.check_frontend(&facts.version, build.target.as_deref(), &variables);
         let rewritten = self.dockerfile.with_contexts(&named.collect::<Vec<_>>(), &variables);
+        (variables, rewritten)
+    }
+
+    /// Makes ready what BuildKit is served.
+    async fn serve(&self, config: &Config, engine: &Engine, log: &Log) -> Result<Served, Vec<Failure>> {
+        let (facts, build) = (engine.facts(), &config.build);
+        let (variables, rewritten) = self.rewritten(config, engine);
+        let frontend = self.dockerfile.check_frontend(&facts.version, build.target.as_deref(), &variables);
         let rewritten = match (rewritten, frontend) {
             (Ok(rewritten), Ok(())) => rewritten,
             (rewritten, frontend) => {

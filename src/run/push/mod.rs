@@ -8,6 +8,8 @@
 //! | `direct` | the push by the pipe, to one repository or to several |
 //! | `tags` | the tags that content has got, from one registry to the next |
 //! | `fill` | an image that is there already, to where it is missing |
+//! | `retag` | tags for an image that has the same inputs |
+//! | `mark` | the tag by which it is known |
 //! | `taken` | tags that somebody else takes meanwhile |
 //! | `read_back` | what the registry has behind a tag must be what was pushed |
 
@@ -15,7 +17,9 @@ mod direct;
 mod engine;
 mod fill;
 mod known;
+mod mark;
 mod read_back;
+mod retag;
 mod single;
 mod tags;
 mod taken;
@@ -31,6 +35,8 @@ use crate::registry::{Manifest, Registry};
 
 pub(super) use engine::login;
 pub(super) use fill::fill;
+pub(super) use mark::marked;
+pub(super) use retag::retag;
 use taken::Others;
 
 /// Brings the image to every repository, under every tag; what comes back is the manifest that the registries confirmed.

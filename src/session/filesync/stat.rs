@@ -1,15 +1,13 @@
 //! What the engine is told of a folder or file: fsutil's `mkstat`, with the owner set to 0 as docker's clients do.
 
-use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
-use rustix::buffer::spare_capacity;
 use rustix::fs::FileType;
 use sha2::{Digest as _, Sha256};
 
 use super::wire::Stat;
-use crate::context::Tree;
 use crate::context::walk::{Entry, Node};
+use crate::context::{Tree, xattrs};
 
 /// Bits of Go's `fs.FileMode` beyond the permissions.
 mod go {
@@ -95,28 +93,6 @@ fn go_mode(mode: u32) -> u32 {
     let special = [(0o4000, go::SETUID), (0o2000, go::SETGID), (0o1000, go::STICKY)];
     let special = special.iter().filter(|(bit, _)| mode & bit != 0).fold(0, |all, (_, bit)| all | bit);
     kind | special | mode & 0o777
-}
-
-/// All extended attributes that can be read, as fsutil sends them.
-fn xattrs(file: BorrowedFd<'_>) -> BTreeMap<String, Vec<u8>> {
-    let mut names = Vec::with_capacity(1024);
-    if let Err(errno) = rustix::fs::flistxattr(file, spare_capacity(&mut names)) {
-        if errno != rustix::io::Errno::RANGE {
-            return BTreeMap::new();
-        }
-        names.reserve(rustix::fs::flistxattr(file, &mut [0_u8; 0]).unwrap_or_default());
-    }
-    let mut found = BTreeMap::new();
-    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        let Ok(name) = str::from_utf8(name) else { continue };
-        // The kernel's limit, XATTR_SIZE_MAX.
-        let mut value = Vec::with_capacity(64 * 1024);
-        if rustix::fs::fgetxattr(file, name, spare_capacity(&mut value)).is_ok() {
-            value.shrink_to_fit();
-            found.insert(name.to_owned(), value);
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -16,10 +16,12 @@ pub(super) enum Without {
     Refuses4(&'static str),
     /// Goes on with a warning that names it.
     Warns,
+    /// Goes on, and names it in a line of the checks.
+    Says,
     /// Pushes, and ends at the scan gate; the log names it.
     GateCloses,
 }
-use Without::{GateCloses, Refuses, Refuses4, RefusesBoth, Warns};
+use Without::{GateCloses, Refuses, Refuses4, RefusesBoth, Says, Warns};
 
 /// A feature: a heading of `docs/iam.md`, whose policy is the first block below it.
 pub(super) struct Feature {
@@ -99,6 +101,12 @@ pub(super) const FEATURES: &[Feature] = &[
             ("ecr:SetRepositoryPolicy", Refuses),
             ("ecr:TagResource", Refuses),
         ],
+    },
+    Feature {
+        heading: "Skipping unchanged builds",
+        beside: &["Push", "Tag policy", "Cache"],
+        step: || pushed_by_another_key(plain().var("SKIP_UNCHANGED", "7d")),
+        actions: &[("ecr:DescribeImages", Says)],
     },
     Feature {
         heading: "Scan gate",

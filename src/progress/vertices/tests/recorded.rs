@@ -275,6 +275,9 @@ async fn layers_that_a_cache_import_found_are_fetched_by_the_last_step() {
     Summary {
         steps: 4,
         cached: 4,
+        bases: [
+            "docker.io/library/busybox:1.36@sha256:6e17b1644475c1508c440c4d01547bea9a674055807885af76b3ff56f6e65dae",
+        ],
         imports: [
             CacheImport {
                 reference: "localhost:5002/hit:1",
