@@ -8,7 +8,7 @@ use crate::image::Name;
 /// Who pushes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PushMode {
-    /// Whoever is quicker, by [`crate::plan::push_mode`].
+    /// Whoever is quicker, by [`crate::plan::quicker_pusher`].
     #[default]
     Auto,
     /// The engine.

@@ -20,6 +20,17 @@ GOALS = {"20.10": {ZSTD: 0.40, GZIP: 0.45}, "26.1": {ZSTD: 0.45, GZIP: 0.50}, "2
          "28.5-containerd": {AUTO: 1.05}}
 
 
+def single(bench: Bench, lab: Lab) -> Iterator[Row]:
+    """As many bytes in one layer, which an engine compresses on one core."""
+    push = Push(lab, bench.image(1, bench.sizes.pushed), lab.create("bench/single"))
+    push.build()
+    lab.save()
+    sides = [push.docker(), push.pipe(ENGINE, PUSH_MODE="engine"), push.pipe(GZIP, PUSH_MODE="direct"), push.pipe(AUTO)]
+    found = compare(push, sides, bench.rounds).found
+    for each in sides:
+        yield [each.name, found.seconds(each.name), found.ratio(each.name, DOCKER)]
+
+
 def cold(bench: Bench, lab: Lab) -> Iterator[Row]:
     push = Push(lab, bench.image(LAYERS, bench.sizes.pushed), lab.create("bench/push"))
     push.build()
@@ -36,4 +47,5 @@ def cold(bench: Bench, lab: Lab) -> Iterator[Row]:
 
 
 TABLES = {"push": Table("Push of a cold image", ["push by", "time", "to `docker push`", "goal", "to skopeo", "bytes sent", "peak memory"],
-                        cold, PLAIN)}
+                        cold, PLAIN),
+          "single": Table("Push of a cold image of one layer", ["push by", "time", "to `docker push`"], single, PLAIN)}
