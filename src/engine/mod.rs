@@ -41,7 +41,7 @@ pub(crate) use fake::plain;
 pub use image_id::ImageId;
 pub use layers::EngineLayer;
 pub use login::Login;
-pub use push::Pushed;
+pub use push::{PushRequest, Pushed};
 pub use retry::Tries;
 pub use trace::Trace;
 pub use version::ApiVersion;

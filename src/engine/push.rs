@@ -25,6 +25,17 @@ pub struct Pushed {
     pub size: Option<u64>,
 }
 
+/// What is to be pushed.
+#[derive(Clone, Copy)]
+pub struct PushRequest<'a> {
+    /// Where to.
+    pub repository: &'a Repository,
+    /// Under which tag, which the image has in the engine.
+    pub tag: &'a Tag,
+    /// Is told the short diff id of each layer that the engine begins to send.
+    pub sends: &'a (dyn Fn(&str) + Sync),
+}
+
 impl Engine {
     /// Puts a name on an image, which may take it from another; the trace remembers.
     ///
@@ -43,13 +54,8 @@ impl Engine {
     /// # Errors
     ///
     /// Of the engine or of the registry.
-    pub async fn push(
-        &self,
-        repository: &Repository,
-        tag: &Tag,
-        login: &Login,
-        log: &Log,
-    ) -> Result<Pushed, PushError> {
+    pub async fn push(&self, request: PushRequest<'_>, login: &Login, log: &Log) -> Result<Pushed, PushError> {
+        let PushRequest { repository, tag, sends } = request;
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("tag", tag.as_str()).finish();
         let mut request = empty(Method::POST, &format!("/images/{repository}/push?{query}"));
         request.headers_mut().insert("X-Registry-Auth", login.auth());
@@ -65,6 +71,9 @@ impl Engine {
         while let Some(line) = lines.next().await? {
             if let Some((message, _)) = line.failure() {
                 return Err(denial::of_push(message, &name, tag.as_str()));
+            }
+            if let (Some(id), Some("Pushing")) = (&line.id, line.status.as_deref()) {
+                sends(id);
             }
             if let Some(told) = told(&mut layers, &line) {
                 log.send(Event::Note(format!("{tag}: {told}"))).await;

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-use super::{Engine, Login, PushError, Pushed};
+use super::{Engine, Login, PushError, PushRequest, Pushed};
 use crate::error::Failure;
-use crate::image::{Repository, Tag};
 use crate::progress::{Event, Log, duration};
 
 /// How often, and for how long, a push is tried.
@@ -28,15 +27,14 @@ impl Engine {
     /// The last failure, or that of getting a fresh token.
     pub async fn push_with_retries(
         &self,
-        repository: &Repository,
-        tag: &Tag,
+        request: PushRequest<'_>,
         login: &Login,
         log: &Log,
         tries: Tries,
         fresh_login: impl AsyncFnMut() -> Result<Login, Failure>,
     ) -> Result<Pushed, PushError> {
-        let push = async |login: &Login| self.push(repository, tag, login, log).await;
-        retry(login, tag.as_str(), log, tries, push, fresh_login).await
+        let push = async |login: &Login| self.push(request, login, log).await;
+        retry(login, request.tag.as_str(), log, tries, push, fresh_login).await
     }
 }
 

@@ -28,7 +28,7 @@ fn with_layers(pipe: Pipe) -> Pipe {
 }
 
 /// How many blobs, the configuration among them, were sent to the repository since a number of requests.
-fn uploads(pipe: &Pipe, from: usize) -> usize {
+fn whole_uploads(pipe: &Pipe, from: usize) -> usize {
     let is_end = |request: &&Value| request["method"] == "PUT" && request["path"].as_str().unwrap().contains("/blobs/");
     pipe.lab.requests(&pipe.repository)[from..].iter().filter(is_end).count()
 }
@@ -101,12 +101,12 @@ fn layers_that_the_registry_has_are_not_sent_again() {
     for engine in [Engine::V20, Engine::V26, Engine::V28] {
         let pipe = with_layers(Pipe::new(lab(engine, false)));
         pipe.run().exits(0);
-        assert_eq!(uploads(&pipe, 0), 4, "{engine:?}");
+        assert_eq!(whole_uploads(&pipe, 0), 4, "{engine:?}");
         let before = manifest(&pipe);
         let from = pipe.lab.requests(&pipe.repository).len();
         let pipe = pipe.file("small", "another");
         let run = pipe.run().exits(0).says(" already there\n");
-        assert_eq!(uploads(&pipe, from), 2, "{engine:?}: {}", run.log);
+        assert_eq!(whole_uploads(&pipe, from), 2, "{engine:?}: {}", run.log);
         let now = manifest(&pipe);
         assert_eq!(now["layers"][1], before["layers"][1]);
         assert_ne!(now["layers"][2], before["layers"][2]);
@@ -128,7 +128,7 @@ fn of_an_image_that_the_registry_has_only_the_manifest_travels() {
         run.log,
         pipe.lab.docker(&["images", "--no-trunc"])
     );
-    assert_eq!(uploads(&pipe, from), 0, "{}", run.log);
+    assert_eq!(whole_uploads(&pipe, from), 0, "{}", run.log);
     let requests = pipe.lab.requests(&pipe.repository);
     let puts: Vec<&str> = requests[from..]
         .iter()
@@ -153,7 +153,7 @@ fn layers_of_a_base_image_beside_are_mounted_where_the_account_allows_it() {
     let pipe = pipe.dockerfile(&format!("FROM {below}:main\nRUN echo own > /own\n"));
 
     let run = pipe.run().exits(0);
-    assert_eq!(uploads(&pipe, 0), 5, "an account that does not mount: {}", run.log);
+    assert_eq!(whole_uploads(&pipe, 0), 5, "an account that does not mount: {}", run.log);
 
     allow_mounts(lab, region);
     let other = Pipe::without_repository(lab);
@@ -162,7 +162,7 @@ fn layers_of_a_base_image_beside_are_mounted_where_the_account_allows_it() {
     let other = other.var("IMAGE", &image).var("PUSH_MODE", "direct");
     let other = other.dockerfile(&format!("FROM {below}:main\nRUN echo other > /own\n"));
     let run = other.run().exits(0);
-    assert_eq!(uploads(&other, 0), 2, "{}", run.log);
+    assert_eq!(whole_uploads(&other, 0), 2, "{}", run.log);
 }
 
 #[test]
@@ -176,6 +176,24 @@ fn the_engine_pushes_what_is_small_and_the_pipe_what_is_new_and_large() {
     let image = run.stdout.trim().to_owned();
     let run = pipe.var("TAG", "again").run().exits(0).says("\n  pushed by the engine: 0 B of 82.0 MB are new\n");
     assert!(run.stdout.starts_with(&image[..40]));
+}
+
+/// A first push by the pipe leaves an engine that lives on without any note of what the registry has.
+#[test]
+fn an_engine_that_would_send_what_the_registry_has_is_stopped() {
+    for engine in [Engine::V20, Engine::V26] {
+        let pipe = Pipe::new(lab(engine, false));
+        let large = noise(&pipe, 80_000_000);
+        let pipe = pipe.file("large", large).file("small", "one");
+        let pipe = pipe.dockerfile("FROM busybox:1.36\nCOPY large /large\nCOPY small /small\n");
+        pipe.run().exits(0).says("\n  pushed by the pipe: 82.0 MB of 82.0 MB are new");
+        let from = pipe.lab.requests(&pipe.repository).len();
+        let pipe = pipe.file("small", "another").var("TAG", "two");
+        let run = pipe.run().exits(0).says("\n  pushed by the engine: ");
+        let run = run.says("\n  pushed by the pipe: the engine began to send layers that the registry has\n");
+        assert_eq!(whole_uploads(&pipe, from), 2, "{engine:?}: {}", run.log);
+        assert!(run.stdout.contains("@sha256:"));
+    }
 }
 
 #[test]

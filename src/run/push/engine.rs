@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::super::preflight::{Destination, Ready};
 use super::super::{backoff, bug};
 use super::read_back::read_back;
 use super::taken::taken;
 use crate::aws::Token;
-use crate::engine::{ImageId, Login, PushError, Tries};
+use crate::engine::{ImageId, Login, PushError, PushRequest, Tries};
 use crate::error::Failure;
 use crate::image::{Repository, Tag};
 use crate::plan::PlannedTag;
@@ -25,13 +27,15 @@ pub(in super::super) fn login(repository: &Repository, token: &Token) -> Login {
     Login { host: repository.host.to_string(), username: token.username.clone(), password: token.password.clone() }
 }
 
-/// Pushes the image with its first tag; what comes back is the manifest that the registry confirmed.
+/// Pushes the image with its first tag; what comes back is the manifest that the registry confirmed. `None` as soon as
+/// the engine begins to send a layer, by its short diff id, that is too much; then no tag has moved.
 pub(super) async fn push(
     image: &ImageId,
+    is_too_much: &(dyn Fn(&str) -> bool + Sync),
     ready: &Ready,
     destination: &Destination,
     log: &Log,
-) -> Result<Manifest, Failure> {
+) -> Result<Option<Manifest>, Failure> {
     let Destination { repository, registry, tokens, tags, .. } = destination;
     let Some(planned) = tags.first() else { return Err(bug("there was no tag to push")) };
     let tag = &planned.tag;
@@ -43,7 +47,17 @@ pub(super) async fn push(
     };
     let login = login(repository, &token);
     let tries = Tries { backoff: backoff().with_max_times(RETRIES), patience: PATIENCE };
-    let pushed = ready.engine.push_with_retries(repository, tag, &login, log, tries, fresh_login).await;
+    let stop = Notify::new();
+    let sends = |id: &str| {
+        if is_too_much(id) {
+            stop.notify_one();
+        }
+    };
+    let request = PushRequest { repository, tag, sends: &sends };
+    let pushed = tokio::select! {
+        pushed = ready.engine.push_with_retries(request, &login, log, tries, fresh_login) => pushed,
+        () = stop.notified() => return Ok(None),
+    };
     let manifest = match pushed {
         Ok(pushed) => read_back(registry, repository, tag, pushed.digest).await?,
         Err(error) => match lost_answer(registry, tag, image, &error, log).await {
@@ -52,7 +66,7 @@ pub(super) async fn push(
         },
     };
     log.send(Event::Note(format!("{tag}: {}", manifest.digest))).await;
-    Ok(manifest)
+    Ok(Some(manifest))
 }
 
 /// Why the push failed: a tag that may not move may have been free when the checks looked.

@@ -1,13 +1,15 @@
 //! The push to one repository: by the engine or by the pipe, whoever is quicker.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::super::preflight::{Destination, Ready};
-use super::super::warn;
+use super::super::{bug, warn};
 use super::direct::{self, NotPushed};
 use super::known::{Known, known};
 use super::{engine, tags};
 use crate::compress::Codec;
 use crate::config::{Config, Warning};
-use crate::engine::{EngineLayer, ImageId};
+use crate::engine::{EngineLayer, Facts, ImageId};
 use crate::error::Failure;
 use crate::plan::{Load, Push, Pusher, pusher_by_kind, quicker_pusher};
 use crate::progress::{Event, Log};
@@ -15,6 +17,37 @@ use crate::registry::Manifest;
 
 /// Below this an image is not worth a question, let alone an export.
 const SMALL: u64 = 10 << 20;
+
+/// Who pushes, and what is known of the layers where that counts.
+struct Choice {
+    push: Push,
+    known: Known,
+    /// Of a push by the engine; `None` where it is the engine's whatever it sends.
+    watch: Option<Watch>,
+}
+
+/// An engine sends a layer that the registry has if it has not pulled it in this step.
+struct Watch {
+    facts: Facts,
+    cores: usize,
+    /// What is new, with what the engine began to send besides.
+    load: Mutex<Load>,
+    /// The layers that it need not send, as far as it has not begun to.
+    known: Mutex<Vec<EngineLayer>>,
+}
+
+impl Watch {
+    /// Whether the pipe is quicker by now.
+    fn is_too_much(&self, id: &str) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(at) = known.iter().position(|layer| layer.diff_id.hex().starts_with(id)) else { return false };
+        let layer = known.swap_remove(at);
+        let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
+        load.new += layer.size;
+        load.largest = load.largest.max(layer.size);
+        quicker_pusher(*load, &self.facts, self.cores).by == Pusher::Pipe
+    }
+}
 
 /// Brings an image to a repository, under every tag.
 pub(super) async fn push(
@@ -24,40 +57,49 @@ pub(super) async fn push(
     destination: &Destination,
     log: &Log,
 ) -> Result<Manifest, Failure> {
-    let (Push { by, why }, known) = pusher(image, config, ready).await;
-    let name = match by {
-        Pusher::Engine => "the engine",
-        Pusher::Pipe => "the pipe",
-    };
-    log.send(Event::Note(format!("pushed by {name}: {why}"))).await;
-    if by == Pusher::Pipe {
-        match direct::content(&ready.engine, image, &[&destination.registry], config.compression, &known, log).await {
-            Ok(manifest) => {
-                tags::tags(image, &manifest, ready, 0, log).await?;
-                return Ok(manifest);
-            }
-            // What the user wants of the layers, or of a registry that refuses, no engine can do.
-            Err(NotPushed::NoImage(failure)) if config.compression == Codec::Gzip => {
-                let message = format!("the pipe cannot push: {}: the engine pushes instead", failure.message);
-                warn(log, [Warning { message, hint: failure.hint }]).await;
-            }
-            Err(not_pushed) => return Err(not_pushed.into()),
+    let Choice { push: Push { by, why }, known, watch } = choice(image, config, ready).await;
+    if by == Pusher::Engine {
+        log.send(Event::Note(format!("pushed by the engine: {why}"))).await;
+        let is_too_much = |id: &str| watch.as_ref().is_some_and(|watch| watch.is_too_much(id));
+        if let Some(manifest) = engine::push(image, &is_too_much, ready, destination, log).await? {
+            tags::tags(image, &manifest, ready, 1, log).await?;
+            return Ok(manifest);
         }
+        let text = "pushed by the pipe: the engine began to send layers that the registry has";
+        log.send(Event::Note(text.to_owned())).await;
+    } else {
+        log.send(Event::Note(format!("pushed by the pipe: {why}"))).await;
     }
-    let manifest = engine::push(image, ready, destination, log).await?;
+    match direct::content(&ready.engine, image, &[&destination.registry], config.compression, &known, log).await {
+        Ok(manifest) => {
+            tags::tags(image, &manifest, ready, 0, log).await?;
+            return Ok(manifest);
+        }
+        // What the user wants of the layers, or of a registry that refuses, no engine can do.
+        Err(NotPushed::NoImage(failure)) if config.compression == Codec::Gzip => {
+            let message = format!("the pipe cannot push: {}: the engine pushes instead", failure.message);
+            warn(log, [Warning { message, hint: failure.hint }]).await;
+        }
+        Err(not_pushed) => return Err(not_pushed.into()),
+    }
+    let pushed = engine::push(image, &|_| false, ready, destination, log).await?;
+    let manifest = pushed.ok_or_else(|| bug("a push was stopped without a reason"))?;
     tags::tags(image, &manifest, ready, 1, log).await?;
     Ok(manifest)
 }
 
-/// Who pushes, with what is known of the layers where that counts.
-async fn pusher(image: &ImageId, config: &Config, ready: &Ready) -> (Push, Known) {
+async fn choice(image: &ImageId, config: &Config, ready: &Ready) -> Choice {
     let facts = ready.engine.facts();
     let is_packed = facts.storage.as_ref().is_some_and(|storage| storage.containerd);
     if let Some(push) = pusher_by_kind(config.push_mode, config.compression, facts) {
         let of_use = push.by == Pusher::Pipe && !is_packed;
-        return (push, if of_use { known(config, ready).await } else { Known::default() });
+        let known = if of_use { known(config, ready).await } else { Known::default() };
+        return Choice { push, known, watch: None };
     }
-    let engine = |why: &str| (Push { by: Pusher::Engine, why: why.to_owned() }, Known::default());
+    let engine = |why: &str| {
+        let push = Push { by: Pusher::Engine, why: why.to_owned() };
+        Choice { push, known: Known::default(), watch: None }
+    };
     let Ok(layers) = ready.engine.layers(image).await else {
         return engine("it does not tell how large the layers are");
     };
@@ -66,15 +108,14 @@ async fn pusher(image: &ImageId, config: &Config, ready: &Ready) -> (Push, Known
     }
     let known = known(config, ready).await;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (quicker_pusher(load(&layers, &known), facts, cores), known)
+    let (there, new): (Vec<_>, Vec<_>) = layers.iter().cloned().partition(|layer| !known.of(&layer.diff_id).is_empty());
+    let largest = new.iter().map(|layer| layer.size).max().unwrap_or_default();
+    let load = Load { total: sum(&layers), new: sum(&new), largest };
+    let push = quicker_pusher(load, facts, cores);
+    let watch = Watch { facts: facts.clone(), cores, load: Mutex::new(load), known: Mutex::new(there) };
+    Choice { push, known, watch: Some(watch) }
 }
 
 fn sum(layers: &[EngineLayer]) -> u64 {
     layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size))
-}
-
-fn load(layers: &[EngineLayer], known: &Known) -> Load {
-    let new: Vec<EngineLayer> = layers.iter().filter(|layer| known.of(&layer.diff_id).is_empty()).cloned().collect();
-    let largest = new.iter().map(|layer| layer.size).max().unwrap_or_default();
-    Load { total: sum(layers), new: sum(&new), largest }
 }
