@@ -37,25 +37,27 @@ pub struct Load {
 
 /// How fast a generation of engines is, in kB per second.
 struct Pace {
-    /// What its push compresses on a core. It takes one core for each layer.
+    /// What its push compresses of one layer, which takes one core.
+    layer: u64,
+    /// What it compresses on a core while it is at several layers.
     push: u64,
     /// Its export, from the request to the last byte.
     export: u64,
 }
 
 /// Up to 27.
-const OLD: Pace = Pace { push: 21_000, export: 165_000 };
+const OLD: Pace = Pace { layer: 26_000, push: 21_000, export: 165_000 };
 /// From 28 on.
-const NEW: Pace = Pace { push: 43_000, export: 175_000 };
+const NEW: Pace = Pace { layer: 60_000, push: 43_000, export: 175_000 };
 /// What the pipe compresses, hashes and sends on a core while it reads the export, in kB per second.
-const PIPE: u64 = 92_000;
+const PIPE: u64 = 130_000;
 /// What the pipe has to gain before it takes the work from the engine, in milliseconds.
 const GAIN: u64 = 250;
 
 impl Load {
     /// Milliseconds until the engine has pushed it.
     fn by_engine(self, pace: &Pace, cores: u64) -> u64 {
-        (self.largest / pace.push).max(self.new / (pace.push * cores))
+        (self.largest / pace.layer).max(self.new / (pace.push * cores))
     }
 
     /// Milliseconds until the pipe has pushed it.
@@ -134,9 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_engine_is_overtaken_where_one_layer_is_most_of_it() {
-        assert_eq!(quicker("28.5.2", 97, 290, 290), Pusher::Engine);
+    fn a_newer_engine_is_overtaken_where_nearly_all_is_new() {
+        assert_eq!(quicker("28.5.2", 97, 290, 290), Pusher::Pipe);
         assert_eq!(quicker("28.5.2", 290, 290, 290), Pusher::Pipe);
+        assert_eq!(quicker("28.5.2", 97, 194, 290), Pusher::Engine);
         assert_eq!(quicker("28.5.2", 60, 60, 290), Pusher::Engine);
     }
 
