@@ -7,12 +7,10 @@ use super::entry::{Fault, parts, variable};
 use super::environment::{Environment, is_reference};
 use super::problem::Findings;
 use super::raw::Raw;
+use crate::image::DOCKER_HUB;
 
 const VARIABLE: &str = "REGISTRY_LOGINS";
 const EXPECTED: &str = "expected `host=…,username=…,password-env=VAR`";
-
-/// Docker Hub, as references to images name it. Its index and its registry are hosts below this one.
-const DOCKER_HUB: &str = "docker.io";
 
 /// Reads the logins; what is not accepted is reported and left out.
 pub(super) fn read(raw: &Raw, environment: &Environment, findings: &mut Findings) -> Vec<RegistryLogin> {

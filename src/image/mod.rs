@@ -12,6 +12,6 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use host::{EcrHost, HostError, check_account};
 pub use likeness::Likeness;
 pub use partition::{RegionError, check_region, partition_of};
-pub use reference::ImageReference;
+pub use reference::{DOCKER_HUB, ImageReference, is_docker_hub};
 pub use repository::{Name, NameError, Repository, RepositoryName};
 pub use tag::{Tag, TagError};

@@ -14,7 +14,14 @@ pub struct ImageReference {
 }
 
 /// The host of Docker Hub in names of images.
-const DOCKER_HUB: &str = "docker.io";
+pub const DOCKER_HUB: &str = "docker.io";
+
+/// Whether a host in the name of an image is Docker Hub: of the hosts below its own only the index is another name for it
+/// (distribution `reference/normalize.go`).
+#[must_use]
+pub fn is_docker_hub(host: &str) -> bool {
+    host.strip_suffix(DOCKER_HUB).is_some_and(|above| above.is_empty() || above == "index.")
+}
 
 impl ImageReference {
     /// Takes a reference apart; `None` for what is none, or has a digest of another kind than SHA-256.
@@ -34,7 +41,7 @@ impl ImageReference {
             Some((path, tag)) => (path, tag),
             None => (rest, "latest"),
         };
-        let host = if host == "index.docker.io" { DOCKER_HUB } else { host };
+        let host = if is_docker_hub(host) { DOCKER_HUB } else { host };
         let path = if host == DOCKER_HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
         let is_part = |part: &str| {
             let is_edge = |edge: Option<u8>| edge.is_some_and(|byte| byte.is_ascii_alphanumeric());
@@ -106,7 +113,6 @@ mod tests {
             ("busybox", "docker.io/library/busybox:latest"),
             ("busybox:1.36", "docker.io/library/busybox:1.36"),
             ("team/app:V1_2", "docker.io/team/app:V1_2"),
-            ("index.docker.io/busybox", "docker.io/library/busybox:latest"),
             ("docker.io/busybox", "docker.io/library/busybox:latest"),
             ("localhost/a", "localhost/a:latest"),
             ("localhost:5000/a/b:1", "localhost:5000/a/b:1"),
@@ -114,6 +120,13 @@ mod tests {
         ] {
             assert_eq!(whole(text).as_deref(), Some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn docker_hub_has_one_other_name() {
+        let named = |above: &str| whole(&format!("{above}{DOCKER_HUB}/a/b:1"));
+        assert_eq!(named("index."), named(""));
+        assert_eq!(named("other.").as_deref(), Some("other.docker.io/a/b:1"));
     }
 
     #[test]

@@ -15,15 +15,15 @@ use super::client::{Registry, header};
 use super::manifest::ACCEPT;
 use crate::aws::TokenSource;
 use crate::config::RegistryLogin;
-use crate::image::{Digest, ImageReference};
+use crate::image::{DOCKER_HUB, Digest, ImageReference};
 
 /// How long a registry may take for a look-up and for a token: whoever waits longer could as well build.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where the images of Docker Hub are, and who gives its tokens (Docker documentation, "Registry authentication").
+/// Where the images of Docker Hub are, and who gives its tokens (Docker documentation, "Registry authentication"); there it goes by
+/// the host of its images.
 const HUB: &str = "registry-1.docker.io";
 const HUB_REALM: &str = "https://auth.docker.io/token";
-const HUB_SERVICE: &str = "registry.docker.io";
 
 /// What a token is at most, many times over.
 const MAX_TOKEN_BYTES: usize = 256 * 1024;
@@ -99,7 +99,7 @@ impl Bases {
         let first = if image.is_of_docker_hub() {
             // Its answer without a token is known, and would be one request more.
             let realm = HUB_REALM.parse().map_err(|_| "no realm".to_owned())?;
-            let challenge = Challenge { realm, service: Some(HUB_SERVICE.to_owned()) };
+            let challenge = Challenge { realm, service: Some(format!("registry.{DOCKER_HUB}")) };
             Identity::Bearer(self.token(&challenge, image, login.as_ref()).await?)
         } else {
             match &login {

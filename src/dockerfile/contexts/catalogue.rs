@@ -1,6 +1,7 @@
 //! The named contexts by their names.
 
 use super::VIRTUAL_ROOT;
+use crate::image::is_docker_hub;
 
 /// A named context as the user gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,8 +105,7 @@ fn path(name: &str, taken: &mut Vec<String>) -> String {
 
 /// The short form of a reference, without `:latest` (`reference.FamiliarString`, as `dockerui.NamedContext` compares them).
 fn familiar(reference: &str) -> String {
-    let is_hub = |host: &str| host.strip_suffix("docker.io").is_some_and(|above| above.is_empty() || above == "index.");
-    let path = reference.split_once('/').filter(|(host, _)| is_hub(host)).map_or(reference, |(_, path)| path);
+    let path = reference.split_once('/').filter(|(host, _)| is_docker_hub(host)).map_or(reference, |(_, path)| path);
     let path = path.strip_prefix("library/").filter(|name| !name.contains('/')).unwrap_or(path);
     path.strip_suffix(":latest").unwrap_or(path).to_owned()
 }
