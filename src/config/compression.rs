@@ -6,16 +6,8 @@ use crate::compress::Codec;
 
 /// How layers are compressed; the default when it is unset or not accepted.
 pub(super) fn compression(raw: &Raw, findings: &mut Findings) -> Codec {
-    let Some(word) = &raw.scalars.compression else { return Codec::default() };
-    match word.to_ascii_lowercase().as_str() {
-        "gzip" => Codec::Gzip,
-        "zstd" => Codec::Zstd,
-        _ => {
-            let reason = format!("`{}` is not accepted, expected `gzip` or `zstd`", word.escape_debug());
-            findings.value("COMPRESSION", reason, None);
-            Codec::default()
-        }
-    }
+    let words = [("gzip", Codec::Gzip), ("zstd", Codec::Zstd)];
+    findings.choice("COMPRESSION", raw.scalars.compression.as_deref(), &words)
 }
 
 #[cfg(test)]

@@ -87,18 +87,8 @@ fn from_build(bitbucket: &Bitbucket, findings: &mut Findings) -> Option<Tag> {
 
 /// What to do with tags that exist; the default when it is unset or not accepted.
 pub(super) fn if_tag_exists(raw: &Raw, findings: &mut Findings) -> IfTagExists {
-    let Some(word) = &raw.scalars.if_tag_exists else { return IfTagExists::default() };
-    match word.to_ascii_lowercase().as_str() {
-        "overwrite" => IfTagExists::Overwrite,
-        "skip" => IfTagExists::Skip,
-        "fail" => IfTagExists::Fail,
-        _ => {
-            let found = word.escape_debug();
-            let reason = format!("`{found}` is not accepted, expected `overwrite`, `skip` or `fail`");
-            findings.value("IF_TAG_EXISTS", reason, None);
-            IfTagExists::default()
-        }
-    }
+    let words = [("overwrite", IfTagExists::Overwrite), ("skip", IfTagExists::Skip), ("fail", IfTagExists::Fail)];
+    findings.choice("IF_TAG_EXISTS", raw.scalars.if_tag_exists.as_deref(), &words)
 }
 
 /// The region: that of `AWS_REGION`, which must be that of a repository in `IMAGE`, else that of the first one with a region.

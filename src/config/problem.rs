@@ -280,6 +280,19 @@ impl Findings {
         self.problem(Problem::Value { variable: variable.to_owned(), reason, hint });
     }
 
+    /// What one of some words stands for, in any case; the default when there is none, or another one.
+    pub(super) fn choice<T: Copy + Default>(&mut self, variable: &str, word: Option<&str>, words: &[(&str, T)]) -> T {
+        let Some(found) = word else { return T::default() };
+        if let Some((_, chosen)) = words.iter().find(|(word, _)| found.eq_ignore_ascii_case(word)) {
+            return *chosen;
+        }
+        let names: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+        let expected = format!("{} or {last}", others.join(", "));
+        self.value(variable, format!("`{}` is not accepted, expected {expected}", found.escape_debug()), None);
+        T::default()
+    }
+
     pub(super) fn warn(&mut self, message: impl Into<String>, hint: Option<String>) {
         self.warnings.push(Warning { message: message.into(), hint });
     }

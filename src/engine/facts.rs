@@ -36,6 +36,14 @@ pub struct Storage {
     pub containerd: bool,
 }
 
+impl Facts {
+    /// Whether it keeps layers compressed, as a registry has them. One that does not say where its images lie is an old one.
+    #[must_use]
+    pub fn keeps_compressed(&self) -> bool {
+        self.storage.as_ref().is_some_and(|storage| storage.containerd)
+    }
+}
+
 impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, API {}", self.version, self.api)?;

@@ -1,8 +1,8 @@
 //! `GET /images/{id}/json`: what counts of an image in the engine.
 
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::Method;
-
 use serde::Deserialize;
 
 use super::connect::empty;
@@ -29,16 +29,8 @@ impl Engine {
     ///
     /// The engine cannot be reached, or says something else.
     pub async fn repository_digests(&self, name: &ImageReference) -> Result<Option<Vec<Digest>>, Error> {
-        let request = empty(Method::GET, &format!("/images/{name}/json"));
-        let mut answer = match self.ask(CALL, request).await? {
-            Ok(answer) => answer,
-            Err((404, _)) => return Ok(None),
-            Err((status, message)) => return Err(Error::Answer { call: CALL.to_owned(), status, message }),
-        };
-        let not_understood = |reason: String| Error::NotUnderstood { call: CALL.to_owned(), reason };
-        let body = Limited::new(answer.response.body_mut(), LONGEST).collect().await;
-        let body = body.map_err(|error| not_understood(error.to_string()))?.to_bytes();
-        let known: Known = serde_json::from_slice(&body).map_err(|error| not_understood(error.to_string()))?;
+        let Some(answer) = self.inspect(&name.to_string()).await? else { return Ok(None) };
+        let known: Known = serde_json::from_slice(&answer).map_err(|error| not_understood(error.to_string()))?;
         let digests = known.repo_digests.into_iter().flatten();
         Ok(Some(digests.filter_map(|name| name.split_once('@')?.1.parse().ok()).collect()))
     }
@@ -49,14 +41,25 @@ impl Engine {
     ///
     /// The engine cannot be reached or has no such image.
     pub async fn likeness(&self, image: &ImageId) -> Result<Likeness, Error> {
-        let request = empty(Method::GET, &format!("/images/{image}/json"));
+        let message = || format!("no such image: {image}");
+        let answer = self.inspect(image.as_str()).await?;
+        let answer = answer.ok_or_else(|| Error::Answer { call: CALL.to_owned(), status: 404, message: message() })?;
+        Likeness::read(&answer).map_err(not_understood)
+    }
+
+    /// The answer; `None` when there is no such image.
+    async fn inspect(&self, name: &str) -> Result<Option<Bytes>, Error> {
+        let request = empty(Method::GET, &format!("/images/{name}/json"));
         let mut answer = match self.ask(CALL, request).await? {
             Ok(answer) => answer,
+            Err((404, _)) => return Ok(None),
             Err((status, message)) => return Err(Error::Answer { call: CALL.to_owned(), status, message }),
         };
-        let not_understood = |reason: String| Error::NotUnderstood { call: CALL.to_owned(), reason };
         let body = Limited::new(answer.response.body_mut(), LONGEST).collect().await;
-        let body = body.map_err(|error| not_understood(error.to_string()))?.to_bytes();
-        Likeness::read(&body).map_err(not_understood)
+        Ok(Some(body.map_err(|error| not_understood(error.to_string()))?.to_bytes()))
     }
+}
+
+fn not_understood(reason: String) -> Error {
+    Error::NotUnderstood { call: CALL.to_owned(), reason }
 }

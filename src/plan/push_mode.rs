@@ -75,11 +75,10 @@ impl Push {
 /// What is decided without knowing the layers; `None` when their sizes count.
 #[must_use]
 pub fn pusher_by_kind(wish: PushMode, codec: Codec, facts: &Facts) -> Option<Push> {
-    let is_packed = facts.storage.as_ref().is_some_and(|storage| storage.containerd);
     match (wish, codec) {
         (PushMode::Engine, _) => Some(Push::by(Pusher::Engine, "`PUSH_MODE` is `engine`")),
         (PushMode::Direct, _) => Some(Push::by(Pusher::Pipe, "`PUSH_MODE` is `direct`")),
-        (PushMode::Auto, _) if is_packed => {
+        (PushMode::Auto, _) if facts.keeps_compressed() => {
             Some(Push::by(Pusher::Engine, "its containerd store has compressed the layers already"))
         }
         (PushMode::Auto, Codec::Zstd) => Some(Push::by(Pusher::Pipe, "an engine compresses with gzip only")),

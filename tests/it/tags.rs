@@ -107,7 +107,11 @@ fn a_tag_that_exists_is_a_failure_before_the_build_where_none_may() {
 
 #[test]
 fn a_tag_that_is_taken_while_the_image_is_built_is_not_moved() {
-    for (rule, difference) in [("fail", ""), ("skip", ", which is another image: its layer 2 of 2 is another")] {
+    let choose = "\n  hint: another run pushes the same `TAG`: choose one that is new with each build";
+    for (rule, difference, hint) in [
+        ("fail", "", ", or run the step again with `IF_TAG_EXISTS=skip` to keep what is there\n"),
+        ("skip", ", which is another image: its layer 2 of 2 is another", "\n"),
+    ] {
         let pipe = Pipe::new(usual()).dockerfile(DOCKERFILE);
         let first = digest(&pipe.run().exits(0));
         // The checks are told that there is none, as if it were pushed just after them.
@@ -119,7 +123,8 @@ fn a_tag_that_is_taken_while_the_image_is_built_is_not_moved() {
         run.says(&format!(
             "✖ tag `main` was taken in `{}` while this run was at work: it was new, and now names {first}{difference}\n",
             pipe.uri()
-        ));
+        ))
+        .says(&format!("{choose}{hint}"));
         assert_eq!(pipe.lab.control("images", &[&pipe.repository]), before);
     }
 }

@@ -238,13 +238,18 @@ async fn engine_side(config: &Config) -> Result<(Engine, Trace), Vec<Failure>> {
     Ok((engine, trace))
 }
 
+/// What variables of the Dockerfile are known before the build.
+pub(super) fn variables(config: &Config, engine: &Engine) -> Variables {
+    let facts = engine.facts();
+    let given = config.build.args.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
+    Variables::of_platform(&facts.os, &facts.architecture).with(given)
+}
+
 impl Found {
     /// The variables that are known before the build, and the Dockerfile with the named contexts put in.
     fn rewritten(&self, config: &Config, engine: &Engine) -> (Variables, Result<Rewritten, crate::dockerfile::Error>) {
-        let (facts, build) = (engine.facts(), &config.build);
-        let given = build.args.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
-        let variables = Variables::of_platform(&facts.os, &facts.architecture).with(given);
-        let named = build.contexts.iter().map(|NamedContext { name, source }| Named {
+        let variables = variables(config, engine);
+        let named = config.build.contexts.iter().map(|NamedContext { name, source }| Named {
             name: name.clone(),
             source: match source {
                 ContextSource::Folder(_) => Source::Folder,

@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use secrecy::ExposeSecret as _;
 
-use super::super::preflight::{Destination, Ready};
+use super::super::preflight::{Destination, Ready, variables};
 use super::direct::Layer;
 use crate::compress::Codec;
 use crate::config::Config;
-use crate::dockerfile::{Base, Variables};
-use crate::image::{Digest, Likeness, Name, Repository, Tag};
+use crate::dockerfile::Base;
+use crate::image::{Digest, ImageReference, Likeness, Name, Repository, Tag};
 use crate::registry::{Content, Descriptor, Manifest, Reference, Registry};
 
 /// How many images are read, with two requests each.
@@ -96,9 +95,7 @@ fn sources(config: &Config, ready: &Ready) -> Vec<Source> {
 /// The base images that lie in the registry of a destination. Those of other registries were compressed by others, and so are of no
 /// use: their blobs are not here.
 fn bases(config: &Config, ready: &Ready, first: &Destination) -> Vec<(Repository, Reference)> {
-    let facts = ready.engine.facts();
-    let args = config.build.args.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
-    let variables = Variables::of_platform(&facts.os, &facts.architecture).with(args);
+    let variables = variables(config, &ready.engine);
     let host = first.repository.host.to_string();
     let mut bases = Vec::new();
     for base in ready.dockerfile.bases(&variables) {
@@ -112,14 +109,12 @@ fn bases(config: &Config, ready: &Ready, first: &Destination) -> Vec<(Repository
 
 /// What an image of a registry is called there; `None` for one of another registry.
 fn named(image: &str, host: &str) -> Option<(Repository, Reference)> {
-    let path = image.strip_prefix(host)?.strip_prefix('/')?;
-    let (name, reference) = if let Some((name, digest)) = path.split_once('@') {
-        (name.split(':').next().unwrap_or(name), digest.parse::<Digest>().ok()?.into())
-    } else {
-        let (name, tag) = path.split_once(':').unwrap_or((path, "latest"));
-        (name, tag.parse::<Tag>().ok()?.into())
+    let image = ImageReference::parse(image).filter(|image| image.host() == host)?;
+    let reference = match image.digest() {
+        Some(digest) => digest.into(),
+        None => image.tag().parse::<Tag>().ok()?.into(),
     };
-    match format!("{host}/{name}").parse() {
+    match format!("{host}/{}", image.path()).parse() {
         Ok(Name::Full(repository)) => Some((repository, reference)),
         Ok(Name::Bare(_)) | Err(_) => None,
     }

@@ -64,9 +64,11 @@ async fn join(
     ready: &Ready,
     log: &Log,
 ) -> Result<Manifest, Failure> {
-    let Some(digest) = others.digest().filter(|_| rule == IfTagExists::Skip) else { return Err(others.into()) };
+    let Some(digest) = others.digest().filter(|_| rule == IfTagExists::Skip) else {
+        return Err(others.refused(rule, None));
+    };
     if let Some(difference) = difference(image, digest, others.holder, ready).await? {
-        return Err(others.differ(difference));
+        return Err(others.refused(rule, Some(difference)));
     }
     log.send(Event::Note(format!("{digest} was pushed by another run meanwhile and is the same image"))).await;
     let all = &ready.destinations.all;

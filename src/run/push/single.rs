@@ -30,19 +30,23 @@ struct Choice {
 struct Watch {
     facts: Facts,
     cores: usize,
+    sends: Mutex<Sends>,
+}
+
+struct Sends {
     /// What is new, with what the engine began to send besides.
-    load: Mutex<Load>,
+    load: Load,
     /// The layers that it need not send, as far as it has not begun to.
-    known: Mutex<Vec<EngineLayer>>,
+    known: Vec<EngineLayer>,
 }
 
 impl Watch {
     /// Whether the pipe is quicker by now.
     fn is_too_much(&self, id: &str) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
+        let Sends { load, known } = &mut *sends;
         let Some(at) = known.iter().position(|layer| layer.diff_id.hex().starts_with(id)) else { return false };
         let layer = known.swap_remove(at);
-        let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
         load.new += layer.size;
         load.largest = load.largest.max(layer.size);
         quicker_pusher(*load, &self.facts, self.cores).by == Pusher::Pipe
@@ -90,9 +94,8 @@ pub(super) async fn push(
 
 async fn choice(image: &ImageId, config: &Config, ready: &Ready) -> Choice {
     let facts = ready.engine.facts();
-    let is_packed = facts.storage.as_ref().is_some_and(|storage| storage.containerd);
     if let Some(push) = pusher_by_kind(config.push_mode, config.compression, facts) {
-        let of_use = push.by == Pusher::Pipe && !is_packed;
+        let of_use = push.by == Pusher::Pipe && !facts.keeps_compressed();
         let known = if of_use { known(config, ready).await } else { Known::default() };
         return Choice { push, known, watch: None };
     }
@@ -112,7 +115,7 @@ async fn choice(image: &ImageId, config: &Config, ready: &Ready) -> Choice {
     let largest = new.iter().map(|layer| layer.size).max().unwrap_or_default();
     let load = Load { total: sum(&layers), new: sum(&new), largest };
     let push = quicker_pusher(load, facts, cores);
-    let watch = Watch { facts: facts.clone(), cores, load: Mutex::new(load), known: Mutex::new(there) };
+    let watch = Watch { facts: facts.clone(), cores, sends: Mutex::new(Sends { load, known: there }) };
     Choice { push, known, watch: Some(watch) }
 }
 

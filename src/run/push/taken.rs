@@ -18,6 +18,8 @@ pub(super) struct Taken {
     now: Digest,
     /// In what that image differs, where it was looked at.
     difference: Option<String>,
+    /// Whether `IF_TAG_EXISTS` is `skip` already.
+    skips: bool,
 }
 
 impl Explain for Taken {
@@ -26,10 +28,12 @@ impl Explain for Taken {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(
-            "another run pushes the same `TAG`: choose one that is new with each build, or run the step again with `IF_TAG_EXISTS=skip` to keep what is there"
-                .to_owned(),
-        )
+        let choose = "another run pushes the same `TAG`: choose one that is new with each build";
+        Some(if self.skips {
+            choose.to_owned()
+        } else {
+            format!("{choose}, or run the step again with `IF_TAG_EXISTS=skip` to keep what is there")
+        })
     }
 }
 
@@ -49,9 +53,9 @@ impl Others {
         self.all.iter().all(|(_, taken)| taken.now == *digest).then_some(digest)
     }
 
-    /// The failure that they are if that image is not like ours.
-    pub(super) fn differ(self, difference: String) -> Failure {
-        Taken { difference: Some(difference), ..self.first }.into()
+    /// The failure that they are by a rule, with what that image differs in from ours, where it was looked at.
+    pub(super) fn refused(self, rule: IfTagExists, difference: Option<String>) -> Failure {
+        Taken { difference, skips: rule == IfTagExists::Skip, ..self.first }.into()
     }
 
     /// The tags that are still new, which may get that image too.
@@ -64,12 +68,6 @@ impl Others {
         let gap =
             |(to, tag): (usize, &Tag)| Gap { tag: tag.clone(), digest: self.first.now.clone(), from: self.holder, to };
         new.filter(|(to, tag)| !is_taken(*to, tag)).map(gap).collect()
-    }
-}
-
-impl From<Others> for Failure {
-    fn from(others: Others) -> Self {
-        others.first.into()
     }
 }
 
@@ -93,8 +91,13 @@ pub(super) async fn recheck_gaps(gaps: &[Gap], destinations: &[Destination]) -> 
     let looks = gaps.iter().map(async |gap| {
         let Destination { repository, registry, .. } = &destinations[gap.to];
         let now = registry.manifest(&gap.tag).await.ok()??.digest;
-        let taken =
-            || Taken { tag: gap.tag.clone(), repository: repository.clone(), now: now.clone(), difference: None };
+        let taken = || Taken {
+            tag: gap.tag.clone(),
+            repository: repository.clone(),
+            now: now.clone(),
+            difference: None,
+            skips: true,
+        };
         (now != gap.digest).then(taken)
     });
     join_all(looks).await.into_iter().flatten().next().map_or(Ok(()), |taken| Err(taken.into()))
@@ -113,6 +116,7 @@ pub(super) async fn taken(destination: &Destination, planned: &PlannedTag, image
         repository: repository.clone(),
         now: manifest.digest.clone(),
         difference: None,
+        skips: false,
     };
     (!manifest.is_of(image.as_str())).then(taken)
 }

@@ -84,8 +84,7 @@ pub(super) async fn content(
     known: &Known,
     log: &Log,
 ) -> Result<Manifest, NotPushed> {
-    // An engine that does not say where its images lie is an old one.
-    let is_packed = engine.facts().storage.as_ref().is_some_and(|storage| storage.containerd);
+    let is_packed = engine.facts().keeps_compressed();
     tell_of_zstd(codec, is_packed, log).await;
     let mut transfer = Transfer::new(image, registries, is_packed, codec);
     let mut waits = backoff().with_max_times(PASSES).build();
