@@ -13,20 +13,6 @@ pub enum Codec {
     Zstd,
 }
 
-impl Codec {
-    /// Of a layer's media type; `None` for layers that are not compressed, lie elsewhere, or are compressed otherwise.
-    #[must_use]
-    pub fn of_media_type(media_type: &str) -> Option<Self> {
-        match media_type {
-            "application/vnd.docker.image.rootfs.diff.tar.gzip" | "application/vnd.oci.image.layer.v1.tar+gzip" => {
-                Some(Self::Gzip)
-            }
-            "application/vnd.oci.image.layer.v1.tar+zstd" => Some(Self::Zstd),
-            _ => None,
-        }
-    }
-}
-
 /// Measured in `docs/benchmarks.md`, "Compression".
 const GZIP_LEVEL: i32 = 1;
 /// The same.

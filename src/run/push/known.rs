@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use super::super::preflight::{Destination, Ready, variables};
-use super::direct::Layer;
-use crate::compress::Codec;
+use super::direct::{Layer, codec};
 use crate::config::Config;
 use crate::dockerfile::Base;
 use crate::image::{Digest, ImageReference, Likeness, Name, Repository, Tag};
@@ -148,7 +147,7 @@ fn matched(likeness: &Likeness, blobs: &[Descriptor]) -> Vec<Layer> {
         return Vec::new();
     }
     let layer = |(diff_id, blob): (&Digest, &Descriptor)| {
-        let codec = Codec::of_media_type(&blob.media_type)?;
+        let codec = codec(&blob.media_type)?;
         Some(Layer { diff_id: diff_id.clone(), digest: blob.digest.clone(), size: blob.size, codec })
     };
     likeness.diff_ids().iter().zip(blobs).filter_map(layer).collect()
@@ -159,6 +158,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::compress::Codec;
 
     #[test]
     fn base_images_of_the_same_registry_are_recognised() {

@@ -41,6 +41,15 @@ const OCI: Form = Form {
     zstd: "application/vnd.oci.image.layer.v1.tar+zstd",
 };
 
+/// Of a layer's media type; `None` for layers that are not compressed, lie elsewhere, or are compressed otherwise.
+pub(in super::super) fn codec(media_type: &str) -> Option<Codec> {
+    match media_type {
+        gzip if gzip == DOCKER.gzip || gzip == OCI.gzip => Some(Codec::Gzip),
+        zstd if zstd == OCI.zstd => Some(Codec::Zstd),
+        _ => None,
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {

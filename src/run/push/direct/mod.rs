@@ -28,7 +28,7 @@ use crate::error::{ExitCode, Explain as _, Failure};
 use crate::progress::{Event, Log, duration};
 use crate::registry::{self, Manifest, Registry};
 
-pub(super) use manifest::Layer;
+pub(super) use manifest::{Layer, codec};
 use transfer::Transfer;
 
 /// Further passes over the export, for what did not arrive. Each request was tried for half a minute by itself.
