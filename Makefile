@@ -9,7 +9,8 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: setup
-setup: ## install what the lab needs, into a cache folder of its own
+setup: ## install the compilers, and what the lab needs into a cache folder of its own
+	@release/toolchain amd64
 	@tests/lab/install
 
 .PHONY: try
@@ -25,16 +26,6 @@ test: setup ## run every check and every test
 bench: setup ## measure against the docker CLI, skopeo and crane, side by side
 	@tests/bench/install
 	tests/bench/run
-
-TARGET := x86_64-unknown-linux-musl
-
-.PHONY: dist
-dist: ## the static binary and the CA roots in dist/, as the Dockerfile takes them
-	command -v musl-gcc >/dev/null || apt-get install --yes --quiet musl-tools
-	rustup target add $(TARGET)
-	CC_x86_64_unknown_linux_musl=musl-gcc cargo build --locked --release --target $(TARGET) --bin ecr-pipe
-	install -D --mode 755 target/$(TARGET)/release/ecr-pipe dist/ecr-pipe
-	install -D --mode 644 /etc/ssl/certs/ca-certificates.crt dist/etc/ssl/certs/ca-certificates.crt
 
 .PHONY: fmt
 fmt: ## format the code

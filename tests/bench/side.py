@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from lab import HERE, Lab
 from peak import Peak
 
-BINARY = HERE.parent.parent / "target" / "release" / "ecr-pipe"
+BINARY = HERE.parent.parent / "target/x86_64-unknown-linux-musl/release/ecr-pipe"
 KEYS = {"AWS_KEY": "AKIABENCHBENCHBENCH0", "AWS_SECRET": "bench-secret"}
 
 
