@@ -39,7 +39,7 @@ def cpu(bench: Bench, lab: Lab) -> Iterator[Row]:
     push.build()
     lab.save()
     sides = [push.docker(), push.pipe(GZIP, PUSH_MODE="direct"), push.pipe(ZSTD, PUSH_MODE="direct", COMPRESSION="zstd"), push.skopeo(),
-             push.export()]
+             push.export(), push.first_byte()]
     before: dict[str, float] = {}
     runs: dict[str, list[dict[str, float]]] = {}
 
