@@ -16,6 +16,7 @@ mod engine;
 mod entry;
 mod environment;
 mod extra_host;
+mod index_from;
 mod keys;
 mod login;
 mod misspelt;
@@ -42,6 +43,7 @@ use secrecy::SecretString;
 use crate::compress::Codec;
 use crate::image::{Name, Tag};
 
+pub use index_from::IndexMember;
 pub use problem::{Problem, Problems};
 pub use push_mode::PushMode;
 pub use repository::{Encryption, PolicySource, RepositorySettings, TagMutability};
@@ -81,6 +83,8 @@ pub struct Config {
     pub repository: RepositorySettings,
     /// `PUSH`.
     pub push: bool,
+    /// `INDEX_FROM`; empty when nothing is joined.
+    pub index_from: Vec<IndexMember>,
     /// `SKIP_UNCHANGED`.
     pub skip_unchanged: SkipUnchanged,
     /// `PUSH_MODE`.

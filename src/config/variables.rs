@@ -220,7 +220,12 @@ pub const VARIABLES: &[Variable] = &[
     Variable::later("BUILD", Boolean, "`false`: push the image that is already in the engine")
         .value("true")
         .harmless(&["true"]),
-    Variable::later("INDEX_FROM", List, "list of digests or tags to join into one image index"),
+    Variable::new(
+        "INDEX_FROM",
+        List,
+        "list of digests or tags in the repository to join into one image index; nothing is built",
+    )
+    .like("1.4.2-arm64"),
     Variable::new(
         "SKIP_UNCHANGED",
         Text,

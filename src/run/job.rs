@@ -54,17 +54,22 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
             Ok(Done::Pushed(Pushed { manifest, image: None, strangers: Vec::new() }))
         }
         Some(Course::Keep { gaps }) => {
-            let manifest = grouped("Tags", log, &mut took.push, push::fill(gaps, ready, log)).await?;
-            let tags = ready.destinations.all.first().map(|first| first.tags.as_slice()).unwrap_or_default();
-            let strangers = strangers(tags, &manifest.digest);
-            let warnings = strangers.iter().map(|tag| Warning {
-                message: format!("tag `{tag}` names another image than `{}` and is left alone", config.tags[0]),
-                hint: Some("set `IF_TAG_EXISTS=overwrite` if it should move".to_owned()),
-            });
-            warn(log, warnings).await;
-            Ok(Done::Pushed(Pushed { manifest, image: None, strangers }))
+            let manifest = grouped("Tags", log, &mut took.push, push::fill(gaps, &ready.destinations.all, log)).await?;
+            Ok(Done::Pushed(kept(config, manifest, &ready.destinations.all, log).await))
         }
     }
+}
+
+/// What was pushed where the tags that exist are kept.
+pub(super) async fn kept(config: &Config, manifest: Manifest, all: &[Destination], log: &Log) -> Pushed {
+    let tags = all.first().map(|first| first.tags.as_slice()).unwrap_or_default();
+    let strangers = strangers(tags, &manifest.digest);
+    let warnings = strangers.iter().map(|tag| Warning {
+        message: format!("tag `{tag}` names another image than `{}` and is left alone", config.tags[0]),
+        hint: Some("set `IF_TAG_EXISTS=overwrite` if it should move".to_owned()),
+    });
+    warn(log, warnings).await;
+    Pushed { manifest, image: None, strangers }
 }
 
 /// Tags the image in the engine, for whatever follows in the step.

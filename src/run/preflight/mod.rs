@@ -3,7 +3,9 @@
 mod account;
 mod denials;
 mod destination;
+mod join;
 mod look;
+mod members;
 mod permission;
 mod repository;
 mod scan;
@@ -27,7 +29,9 @@ use crate::report::Folder;
 use crate::session::secrets::Secrets;
 
 pub(super) use destination::{Destination, Destinations};
+pub(super) use join::{Joining, check_join};
 pub(super) use look::CacheImage;
+pub(super) use members::{Joined, Part};
 pub(super) use unchanged::Mark;
 
 /// Where the pipes of a step keep their files, below the clone folder (Bitbucket documentation, "Advanced techniques for

@@ -9,8 +9,8 @@ use super::super::preflight::{Destination, Ready, variables};
 use super::direct::{Layer, codec};
 use crate::config::Config;
 use crate::dockerfile::Base;
-use crate::image::{Digest, ImageReference, Likeness, Name, Repository, Tag};
-use crate::registry::{Content, Descriptor, Manifest, Reference, Registry};
+use crate::image::{Digest, ImageReference, Likeness, Name, Platform, Repository, Tag};
+use crate::registry::{Content, Descriptor, Manifest, PlatformImage, Reference, Registry};
 
 /// How many images are read, with two requests each.
 const MOST: usize = 6;
@@ -58,7 +58,7 @@ pub(super) async fn known(config: &Config, ready: &Ready) -> Known {
     let mut sources = sources(config, ready);
     sources.truncate(MOST);
     let facts = ready.engine.facts();
-    let platform = format!("{}/{}", facts.os, facts.architecture);
+    let platform = Platform::of(&facts.os, &facts.architecture);
     let looks = sources.iter().map(|source| async {
         let layers = source.layers(&platform).await;
         (layers, source.registry.repository())
@@ -121,14 +121,15 @@ fn named(image: &str, host: &str) -> Option<(Repository, Reference)> {
 
 impl Source {
     /// The layers of the image for a platform.
-    async fn layers(&self, platform: &str) -> Option<Vec<Layer>> {
+    async fn layers(&self, platform: &Platform) -> Option<Vec<Layer>> {
         let mut manifest = match &self.manifest {
             Some(manifest) => manifest.clone(),
             None => self.registry.manifest(self.reference.clone()).await.ok()??,
         };
         if manifest.config.is_none() {
             let images = manifest.images();
-            let ours = images.iter().find(|image| image.platform.as_deref() == Some(platform))?;
+            let is_ours = |image: &&PlatformImage| image.platform.as_ref().is_some_and(|its| its.is_same(platform));
+            let ours = images.iter().find(is_ours)?;
             manifest = self.registry.manifest(&ours.digest).await.ok()??;
         }
         let Content::Image(parts) = manifest.content().ok()? else { return None };

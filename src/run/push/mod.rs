@@ -8,6 +8,7 @@
 //! | `direct` | the push by the pipe, to one repository or to several |
 //! | `tags` | the tags that content has got, from one registry to the next |
 //! | `fill` | an image that is there already, to where it is missing |
+//! | `index` | an index of images that are there already |
 //! | `retag` | tags for an image that has the same inputs |
 //! | `mark` | the tag by which it is known |
 //! | `taken` | tags that somebody else takes meanwhile |
@@ -16,6 +17,7 @@
 mod direct;
 mod engine;
 mod fill;
+mod index;
 mod known;
 mod mark;
 mod read_back;
@@ -35,19 +37,21 @@ use crate::registry::{Manifest, Registry};
 
 pub(super) use engine::login;
 pub(super) use fill::fill;
+pub(super) use index::index;
 pub(super) use mark::marked;
 pub(super) use retag::retag;
+use tags::Local;
 use taken::Others;
 
 /// Brings the image to every repository, under every tag; what comes back is the manifest that the registries confirmed.
 pub(super) async fn push(image: &ImageId, config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
     let rule = config.if_tag_exists;
     let all = &ready.destinations.all;
-    if let Some(others) = taken::look(rule, all, image).await {
+    if let Some(others) = taken::look(rule, all, image.as_str()).await {
         return join(others, image, rule, ready, log).await;
     }
     match bring(image, config, ready, log).await {
-        Err(failure) if failure.code == ExitCode::Repository => match taken::look(rule, all, image).await {
+        Err(failure) if failure.code == ExitCode::Repository => match taken::look(rule, all, image.as_str()).await {
             Some(others) => join(others, image, rule, ready, log).await,
             None => Err(failure),
         },
@@ -95,7 +99,8 @@ async fn several(
     let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
     let known = known::known(config, ready).await;
     let manifest = direct::content(&ready.engine, image, &registries, config.compression, &known, log).await?;
-    tags::tags(image, &manifest, ready, 0, log).await?;
+    let local = Local { engine: &ready.engine, trace: &ready.trace, image };
+    tags::tags(Some(local), &manifest, several, 0, log).await?;
     Ok(manifest)
 }
 
@@ -117,7 +122,7 @@ pub(super) async fn fill_if_same(
         let digest = digest.clone();
         return Err(NotTheSame { existing, digest, difference }.into());
     }
-    fill(gaps, ready, log).await
+    fill(gaps, &ready.destinations.all, log).await
 }
 
 /// In what an image that a repository has differs from what was built.
