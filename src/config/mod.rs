@@ -20,6 +20,7 @@ mod index_from;
 mod keys;
 mod login;
 mod misspelt;
+mod platform;
 mod problem;
 mod push_mode;
 mod raw;
@@ -41,7 +42,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::compress::Codec;
-use crate::image::{Name, Tag};
+use crate::image::{Name, Platform, Tag};
 
 pub use index_from::IndexMember;
 pub use problem::{Problem, Problems};
@@ -171,6 +172,8 @@ pub struct Build {
     pub dockerfile: Option<PathBuf>,
     /// `TARGET`.
     pub target: Option<String>,
+    /// `PLATFORM`, each once; empty when the engine's own is meant.
+    pub platforms: Vec<Platform>,
     /// `BUILD_ARGS`, in order; a `KEY` alone has been given its value from the environment, or left out when it has none.
     /// Values are treated as secrets, since users put some there.
     pub args: Vec<(String, SecretString)>,

@@ -13,7 +13,7 @@ use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
 use super::{
     Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, index_from,
-    login, push_mode, repository, scan, secrets, unchanged,
+    login, platform, push_mode, repository, scan, secrets, unchanged,
 };
 
 impl Config {
@@ -45,6 +45,7 @@ impl Config {
         let compression = compression::compression(&raw, found);
         let push_mode = push_mode::push_mode(&raw, images.as_deref().unwrap_or_default(), compression, found);
         let build = build::read(&raw, &environment, found);
+        platform::check(&build.platforms, push_mode, found);
         let builder = builder::builder(&raw, found);
         let index_from = index_from::read(&raw, push, found);
         let joins = !index_from.is_empty();

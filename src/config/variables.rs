@@ -158,7 +158,9 @@ pub const VARIABLES: &[Variable] = &[
         .derived("`<CONTEXT>/Dockerfile`")
         .like("docker/Dockerfile"),
     Variable::new("TARGET", Text, "stage to build").derived("the last one"),
-    Variable::later("PLATFORM", List, "platforms to build for").derived("the engine's own"),
+    Variable::new("PLATFORM", List, "list of platforms to build for, as `linux/amd64,linux/arm64`")
+        .derived("the engine's own")
+        .like("linux/arm64"),
     Variable::new(
         "BUILD_ARGS",
         Lines,

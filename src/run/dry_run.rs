@@ -7,7 +7,12 @@ use crate::progress::{Event, Log};
 
 /// Tells the plan. The checks have told what there is; nothing was changed, and nothing will be.
 pub(super) async fn tell(config: &Config, ready: &Ready, log: &Log) {
-    let build = format!("build {} ({})", ready.context.dockerfile().path.display(), ready.choice.words);
+    let mut build = format!("build {} ({})", ready.context.dockerfile().path.display(), ready.choice.words);
+    let platforms: Vec<String> = config.build.platforms.iter().map(ToString::to_string).collect();
+    if let Some((last, others)) = platforms.split_last() {
+        let others = if others.is_empty() { String::new() } else { format!("{} and ", others.join(", ")) };
+        build += &format!(" for {others}{last}");
+    }
     tell_plan(config, build, &ready.destinations, log).await;
 }
 

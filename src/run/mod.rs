@@ -119,7 +119,9 @@ async fn whole(config: &Config, log: &Log, stdout: impl Write) -> Result<Vec<Str
         interrupted = interrupts.next() => Err(interrupted),
     };
     match ended {
-        Ok(Ok(Done::Built(image))) => Ok(vec![format!("built {}", image.short())]),
+        Ok(Ok(Done::Built(images))) => {
+            Ok(images.iter().map(|image| format!("built {}", build::told(image, &images))).collect())
+        }
         Ok(Ok(Done::Pushed(pushed))) => {
             let engine = ready.engine.facts().version.as_str();
             let place = (&ready.destinations, Some(engine), ready.output.as_ref());

@@ -53,14 +53,12 @@ struct Source {
     manifest: Option<Manifest>,
 }
 
-/// Reads what images there are. It is only help: what cannot be read is passed over, and nothing is tried twice.
-pub(super) async fn known(config: &Config, ready: &Ready) -> Known {
-    let mut sources = sources(config, ready);
+/// Reads what images for a platform there are. It is only help: what cannot be read is passed over, and nothing is tried twice.
+pub(super) async fn known(config: &Config, ready: &Ready, platform: &Platform) -> Known {
+    let mut sources = sources(config, ready, platform);
     sources.truncate(MOST);
-    let facts = ready.engine.facts();
-    let platform = Platform::of(&facts.os, &facts.architecture);
     let looks = sources.iter().map(|source| async {
-        let layers = source.layers(&platform).await;
+        let layers = source.layers(platform).await;
         (layers, source.registry.repository())
     });
     let mut known = Known::default();
@@ -70,7 +68,7 @@ pub(super) async fn known(config: &Config, ready: &Ready) -> Known {
     known
 }
 
-fn sources(config: &Config, ready: &Ready) -> Vec<Source> {
+fn sources(config: &Config, ready: &Ready, platform: &Platform) -> Vec<Source> {
     let Some(first) = ready.destinations.all.first() else { return Vec::new() };
     let registry = first.registry.impatient();
     let mut sources: Vec<Source> = Vec::new();
@@ -85,7 +83,7 @@ fn sources(config: &Config, ready: &Ready) -> Vec<Source> {
             sources.push(Source { registry, reference, manifest: None });
         }
     }
-    for (repository, reference) in bases(config, ready, first) {
+    for (repository, reference) in bases(config, ready, first, platform) {
         sources.push(Source { registry: registry.beside(repository), reference, manifest: None });
     }
     sources
@@ -93,8 +91,8 @@ fn sources(config: &Config, ready: &Ready) -> Vec<Source> {
 
 /// The base images that lie in the registry of a destination. Those of other registries were compressed by others, and so are of no
 /// use: their blobs are not here.
-fn bases(config: &Config, ready: &Ready, first: &Destination) -> Vec<(Repository, Reference)> {
-    let variables = variables(config, &ready.engine);
+fn bases(config: &Config, ready: &Ready, first: &Destination, platform: &Platform) -> Vec<(Repository, Reference)> {
+    let variables = variables(config, &ready.engine, platform);
     let host = first.repository.host.to_string();
     let mut bases = Vec::new();
     for base in ready.dockerfile.bases(&variables) {
