@@ -42,12 +42,22 @@ mod tests {
 
     #[test]
     fn what_is_no_platform_is_told() {
-        insta::assert_snapshot!(problems(&[("PLATFORM", "arm64, windows/amd64, linux/x64")]), @"");
+        insta::assert_snapshot!(problems(&[("PLATFORM", "arm64, windows/amd64, linux/x64")]), @"
+        `PLATFORM`: `arm64` is no platform, expected `<os>/<architecture>`, as `linux/arm64`, or with a variant, as `linux/arm/v6`
+          hint: write it like `linux/arm64`
+        `PLATFORM`: `windows/amd64` is no platform, expected one of Linux, as `linux/arm64`
+          hint: write it like `linux/arm64`
+        `PLATFORM`: `linux/x64` is no platform, expected an architecture in Go's words, as `amd64`, `arm64` or `arm/v7`
+          hint: write it like `linux/arm64`
+        ");
     }
 
     #[test]
     fn an_engine_cannot_push_several() {
-        insta::assert_snapshot!(problems(&[("PLATFORM", "linux/arm64, linux/amd64"), ("PUSH_MODE", "engine")]), @"");
+        insta::assert_snapshot!(problems(&[("PLATFORM", "linux/arm64, linux/amd64"), ("PUSH_MODE", "engine")]), @"
+        `PUSH_MODE`: it is `engine`, and `PLATFORM` names 2 platforms: an engine cannot push an image without a tag of its own
+          hint: leave it unset, or set it to `direct`
+        ");
         assert_eq!(config(&[("PLATFORM", "linux/arm64"), ("PUSH_MODE", "engine")]).build.platforms.len(), 1);
     }
 }

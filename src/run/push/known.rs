@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::super::preflight::{Destination, Ready, variables};
+use super::super::preflight::{Destination, Ready, Target, variables};
 use super::direct::{Layer, codec};
-use crate::config::Config;
+use crate::config::{Config, PushMode};
 use crate::dockerfile::Base;
 use crate::image::{Digest, ImageReference, Likeness, Name, Platform, Repository, Tag};
 use crate::registry::{Content, Descriptor, Manifest, PlatformImage, Reference, Registry};
 
-/// How many images are read, with two requests each.
+/// How many images are read for a platform, with two requests each.
 const MOST: usize = 6;
 
 /// A layer, and a repository that has it.
@@ -24,7 +24,7 @@ pub(super) struct KnownLayer {
 
 /// What is known, by diff id, best first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known(BTreeMap<Digest, Vec<KnownLayer>>);
+pub(in super::super) struct Known(BTreeMap<Digest, Vec<KnownLayer>>);
 
 impl Known {
     /// The blobs that a layer may be.
@@ -53,11 +53,18 @@ struct Source {
     manifest: Option<Manifest>,
 }
 
-/// Reads what images for a platform there are. It is only help: what cannot be read is passed over, and nothing is tried twice.
-pub(super) async fn known(config: &Config, ready: &Ready, platform: &Platform) -> Known {
-    let mut sources = sources(config, ready, platform);
-    sources.truncate(MOST);
-    let looks = sources.iter().map(|source| async {
+/// Reads what images there are for the platforms that are built for, where a push by the pipe is possible at all and could use it. It is
+/// only help: what cannot be read is passed over, and nothing is tried twice.
+pub(in super::super) async fn known(config: &Config, ready: &Ready) -> Known {
+    let several = ready.destinations.all.len() > 1;
+    if ready.engine.facts().keeps_compressed() || (config.push_mode == PushMode::Engine && !several) {
+        return Known::default();
+    }
+    let mut sources: Vec<(Source, &Platform)> = Vec::new();
+    for Target { platform, .. } in &ready.targets {
+        sources.extend(self::sources(config, ready, platform).into_iter().take(MOST).map(|source| (source, platform)));
+    }
+    let looks = sources.iter().map(|(source, platform)| async {
         let layers = source.layers(platform).await;
         (layers, source.registry.repository())
     });

@@ -33,6 +33,7 @@ mod taken;
 use super::build::Image;
 use super::preflight::{Destination, Ready};
 use crate::config::{Config, IfTagExists};
+use crate::engine::ImageId;
 use crate::error::{ExitCode, Failure};
 use crate::image::{Digest, Tag};
 use crate::plan::{Gap, NotTheSame};
@@ -44,19 +45,26 @@ use difference::difference;
 pub(super) use engine::login;
 pub(super) use fill::fill;
 pub(super) use index::index;
+pub(super) use known::{Known, known};
 pub(super) use mark::marked;
 pub(super) use retag::retag;
 use tags::Local;
 use taken::Others;
 
 /// Brings what was built to every repository, under every tag; what comes back is the manifest that the registries confirmed.
-pub(super) async fn push(images: &[Image], config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+pub(super) async fn push(
+    images: &[Image],
+    known: Known,
+    config: &Config,
+    ready: &Ready,
+    log: &Log,
+) -> Result<Manifest, Failure> {
     let rule = config.if_tag_exists;
     let all = &ready.destinations.all;
     if let Some(others) = taken::look(rule, all, id(images)).await {
         return join(others, images, rule, ready, log).await;
     }
-    match bring(images, config, ready, log).await {
+    match bring(images, known, config, ready, log).await {
         Err(failure) if failure.code == ExitCode::Repository => match taken::look(rule, all, id(images)).await {
             Some(others) => join(others, images, rule, ready, log).await,
             None => Err(failure),
@@ -94,18 +102,19 @@ async fn join(
     fill::read(&all[others.holder], digest).await
 }
 
-async fn bring(images: &[Image], config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+async fn bring(images: &[Image], known: Known, config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
     match (ready.destinations.all.as_slice(), images) {
         ([], _) => Err(super::bug("there was no repository to push to")),
-        ([one], [image]) => single::push(image, config, ready, one, log).await,
-        (several, [image]) => self::several(image, config, ready, several, log).await,
-        (_, images) => platforms::push(images, config, ready, log).await,
+        ([one], [image]) => single::push(&image.id, known, config, ready, one, log).await,
+        (several, [image]) => self::several(&image.id, &known, config, ready, several, log).await,
+        (_, images) => platforms::push(images, &known, config, ready, log).await,
     }
 }
 
 /// All content first, then all tags.
 async fn several(
-    Image { platform, id }: &Image,
+    image: &ImageId,
+    known: &Known,
     config: &Config,
     ready: &Ready,
     several: &[Destination],
@@ -113,9 +122,8 @@ async fn several(
 ) -> Result<Manifest, Failure> {
     let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
     direct::tell_of_zstd(config.compression, &ready.engine, log).await;
-    let known = known::known(config, ready, platform).await;
-    let manifest = direct::content(&ready.engine, id, &registries, config.compression, &known, log).await?;
-    let local = Local { engine: &ready.engine, trace: &ready.trace, image: id };
+    let manifest = direct::content(&ready.engine, image, &registries, config.compression, known, log).await?;
+    let local = Local { engine: &ready.engine, trace: &ready.trace, image };
     tags::tags(Some(local), &manifest, several, 0, log).await?;
     Ok(manifest)
 }

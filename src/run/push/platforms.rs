@@ -4,7 +4,7 @@ use super::super::bug;
 use super::super::build::Image;
 use super::super::preflight::Ready;
 use super::direct::{self, tell_of_zstd};
-use super::known::known;
+use super::known::Known;
 use super::tags;
 use crate::config::Config;
 use crate::error::Failure;
@@ -12,15 +12,20 @@ use crate::progress::{Event, Log};
 use crate::registry::{self, Entry, Manifest, Registry};
 
 /// An engine cannot push an image without a tag, so the pipe does. What comes back is the index.
-pub(super) async fn push(images: &[Image], config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+pub(super) async fn push(
+    images: &[Image],
+    known: &Known,
+    config: &Config,
+    ready: &Ready,
+    log: &Log,
+) -> Result<Manifest, Failure> {
     let all = &ready.destinations.all;
     let registries: Vec<&Registry> = all.iter().map(|destination| &destination.registry).collect();
     tell_of_zstd(config.compression, &ready.engine, log).await;
     let mut entries: Vec<Entry> = Vec::new();
     for Image { platform, id } in images {
         log.send(Event::Note(format!("{platform}:"))).await;
-        let known = known(config, ready, platform).await;
-        let manifest = direct::content(&ready.engine, id, &registries, config.compression, &known, log).await?;
+        let manifest = direct::content(&ready.engine, id, &registries, config.compression, known, log).await?;
         match manifest.entries() {
             // The containerd store may keep one of its own, with attestations.
             Some(own) => entries.extend(own),
