@@ -108,13 +108,17 @@ mod tests {
         assert_eq!((code, stderr.as_str()), (Some(ExitCode::Done), ""));
         for variable in VARIABLES {
             for name in variable.names() {
-                let listed = help.lines().any(|line| {
-                    line.starts_with("  ") && line.trim_start().split(['/', ' ']).any(|word| word == name)
-                });
+                let listed = help
+                    .lines()
+                    .any(|line| line.starts_with("  ") && line.trim_start().split(['/', ' ']).any(|word| word == name));
                 assert_eq!(listed, variable.supported, "{name}");
             }
         }
-        assert!(help.contains("\n  IF_TAG_EXISTS            overwrite, skip (all tags exist: no build), fail [overwrite]\n"));
+        assert!(
+            help.contains(
+                "\n  IF_TAG_EXISTS            overwrite, skip (all tags exist: no build), fail [overwrite]\n"
+            )
+        );
         assert!(help.contains("\n  IMAGE / IMAGE_NAME       list of repositories: full URIs, or bare names"), "{help}");
         assert!(help.contains("\n  130, 143                 interrupted\n"), "{help}");
     }
@@ -124,7 +128,10 @@ mod tests {
         for arguments in [&["push"][..], &["--help", "IMAGE"], &["-e"], &[""], &["\u{1b}[2J"]] {
             let (code, stdout, stderr) = asked(arguments);
             assert_eq!((code, stdout.as_str()), (Some(ExitCode::Variables), ""));
-            assert!(stderr.contains("takes no argument but `--help` and `--version`\n  hint: set variables"), "{stderr}");
+            assert!(
+                stderr.contains("takes no argument but `--help` and `--version`\n  hint: set variables"),
+                "{stderr}"
+            );
             assert!(!stderr.contains('\u{1b}'), "{stderr:?}");
         }
     }

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn the_readme_has_the_table_of_exit_codes() {
-        let rows: String = ExitCode::table().iter().map(|(codes, meaning)| format!("| {codes} | {meaning} |\n")).collect();
+        let rows: String =
+            ExitCode::table().iter().map(|(codes, meaning)| format!("| {codes} | {meaning} |\n")).collect();
         let table = format!("\n| exit code | meaning |\n| --- | --- |\n{rows}\n");
         assert!(include_str!("../README.md").contains(&table), "README.md lacks this table:{table}");
     }

@@ -74,7 +74,18 @@ impl Variable {
             _ => ("", &[]),
         };
         let default = Default::Nothing;
-        Self { name, spellings: &[], kind, default, meaning, example, choices, secret: false, supported: true, harmless: &[] }
+        Self {
+            name,
+            spellings: &[],
+            kind,
+            default,
+            meaning,
+            example,
+            choices,
+            secret: false,
+            supported: true,
+            harmless: &[],
+        }
     }
 
     const fn later(name: &'static str, kind: Kind, meaning: &'static str) -> Self {

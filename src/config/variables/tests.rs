@@ -108,7 +108,11 @@ fn the_words_that_a_choice_accepts_are_listed() {
     for variable in VARIABLES.iter().filter(|variable| variable.supported) {
         assert!(variable.kind != Kind::Choice || !variable.choices.is_empty(), "{} has no choices", variable.name);
         for choice in variable.choices.iter().filter(|_| variable.kind != Kind::Boolean) {
-            assert!(variable.meaning.contains(&format!("`{choice}`")), "{}: `{choice}` is not explained", variable.name);
+            assert!(
+                variable.meaning.contains(&format!("`{choice}`")),
+                "{}: `{choice}` is not explained",
+                variable.name
+            );
         }
         if let (Default::Value(default), [_, ..]) = (variable.default, variable.choices) {
             assert!(variable.choices.contains(&default), "{}: {default}", variable.name);
