@@ -53,7 +53,7 @@ fn help_readme_and_pipe_yml_have_the_same_variables_and_exit_codes() {
     let codes: BTreeSet<String> = ExitCode::ALL.iter().map(|code| (*code as u8).to_string()).collect();
     assert_eq!(of_help("Exit codes:"), codes);
     assert_eq!(of_readme("\n| exit code | meaning |"), codes);
-    let pipe = yaml(&read("pipe.yml"));
+    let pipe = yaml(&[read("pipe.yml")]).remove(0);
     let listed: BTreeSet<&str> = pipe["variables"]
         .as_array()
         .expect("a list")
@@ -70,7 +70,7 @@ fn help_readme_and_pipe_yml_have_the_same_variables_and_exit_codes() {
 /// `image` is what Atlassian's toolkit for pipes reads the version from.
 #[test]
 fn pipe_yml_is_what_the_directory_of_pipes_takes() {
-    let pipe = yaml(&read("pipe.yml"));
+    let pipe = yaml(&[read("pipe.yml")]).remove(0);
     let keys: BTreeSet<&str> = pipe.as_object().expect("a map").keys().map(String::as_str).collect();
     let expected =
         ["name", "image", "description", "category", "repository", "maintainer", "vendor", "tags", "variables"];
@@ -119,16 +119,7 @@ fn examples_name_this_version_and_variables_that_there_are() {
     let examples = Example::all();
     let whole: Vec<String> =
         examples.iter().map(Example::whole).chain([read("examples/hello-world/bitbucket-pipelines.yml")]).collect();
-    // In one file, since each is read by a program.
-    let documents: String = whole
-        .iter()
-        .enumerate()
-        .map(|(number, text)| {
-            let lines: String = text.lines().map(|line| format!("  {line}\n")).collect();
-            format!("e{number}:\n{lines}")
-        })
-        .collect();
-    let read = yaml(&documents);
+    let read = Value::Array(yaml(&whole));
     for pipe in pipes(&read) {
         assert!([format!("docker://{image}"), image.to_owned()].iter().any(|name| pipe["pipe"] == **name), "{pipe}");
         let variables = pipe["variables"].as_object().expect("variables");

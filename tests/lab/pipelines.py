@@ -7,14 +7,13 @@ The command is put together as public build logs show it. Values stand in double
 from __future__ import annotations
 
 import dataclasses
-import site
+import sys
 from collections.abc import Container
 
 import layout
 
 # ministack depends on PyYAML, so it is there.
-for folder in (layout.cache() / "venv/lib").glob("python3*/site-packages"):
-    site.addsitedir(str(folder))
+sys.path[:0] = [str(folder) for folder in (layout.cache() / "venv/lib").glob("python3*/site-packages")]
 
 import yaml  # noqa: E402
 

@@ -22,7 +22,7 @@ pub(super) struct Fixture {
     pub(super) code: i32,
     /// What the log or standard output has.
     pub(super) says: &'static [&'static str],
-    /// Region, repository and its tags in order, after it; the first line of standard output is the first of these.
+    /// Region, repository and its tags in order, after it; standard output has the digest of each.
     pub(super) pushed: &'static [(&'static str, &'static str, &'static [&'static str])],
 }
 
@@ -36,7 +36,7 @@ const LIFECYCLE: (&str, &str) = (
 );
 
 /// The least: the repository `shop/web`, which gets the tag `main`.
-const LEAST: Fixture = Fixture {
+pub(super) const LEAST: Fixture = Fixture {
     at: "",
     files: &[],
     repositories: &[(FRANKFURT, "shop/web", Some(&[]))],
@@ -151,7 +151,7 @@ pub(super) const FIXTURES: &[Fixture] = &[
             "Dockerfile",
             "FROM busybox:1.36 AS build\nRUN echo build > /x\nFROM busybox:1.36\nCOPY --from=build /x /x\n",
         )],
-        says: &["cache build-cache: hit"],
+        says: &["shop/web:build-cache: hit"],
         pushed: &[(FRANKFURT, "shop/web", &["build-cache", "main"])],
         ..LEAST
     },
