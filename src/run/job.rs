@@ -1,5 +1,7 @@
 //! The work itself: build and push, or only what is missing.
 
+use futures_util::future::try_join;
+
 use super::preflight::{Destination, Ready};
 use super::{build, grouped, push, warn};
 use crate::config::{Config, Warning};
@@ -36,8 +38,10 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
             Ok(Done::Built(image))
         }
         Some(Course::Build) => {
-            let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
-            let pushing = push::marked(Box::pin(push::push(&image, config, ready, log)), ready, log);
+            // What the registry has is asked while the engine builds, which takes longer.
+            let building = try_join(build::build(config, ready, log), async { Ok(push::known(config, ready).await) });
+            let (image, known) = grouped("Build", log, &mut took.build, Box::pin(building)).await?;
+            let pushing = push::marked(Box::pin(push::push(&image, known, config, ready, log)), ready, log);
             let manifest = grouped("Push", log, &mut took.push, pushing).await?;
             Ok(Done::Pushed(Pushed { manifest, image: Some(image), strangers: Vec::new() }))
         }
