@@ -22,12 +22,12 @@ def build(pid: int, docker: list[str], binary: pathlib.Path) -> str:
     """Its name. The lab's authority stands among the roots, as AWS's stand in those of a release."""
     dockerfile = (layout.PROJECT / "Dockerfile").read_text()
     with tempfile.TemporaryDirectory(prefix="ecr-pipe-image-") as context:
-        platform = "amd64" if "TARGETARCH" in dockerfile else ""
-        roots = pathlib.Path(context, "dist", platform, "etc/ssl/certs/ca-certificates.crt")
+        root = pathlib.Path(context, "dist/amd64")
+        roots = root / "etc/ssl/certs/ca-certificates.crt"
         roots.parent.mkdir(parents=True)
         shutil.copy(f"/proc/{pid}/root{layout.CA_BUNDLE}", roots)
         # Symbols are four fifths of a binary for tests, and the engine would copy them again and again.
-        subprocess.run(["strip", "-o", pathlib.Path(context, "dist", platform, "ecr-pipe"), binary], check=True)
+        subprocess.run(["strip", "-o", root / "ecr-pipe", binary], check=True)
         pathlib.Path(context, "Dockerfile").write_text(dockerfile)
         # Some suites' CLI warns that this builder goes: it is there in each, and needs no plugin.
         build = [*docker, "build", "--quiet", "--build-arg", "TARGETARCH=amd64", "--tag", name(), context]

@@ -99,10 +99,11 @@ pipelines:
     assert!(step.left("sub/written").is_some());
 }
 
-/// A step with these lines in its script; `PIPE` is the pipe.
+/// A step with these lines in its script; `PIPE` is the pipe's image, `NAME` its name in Bitbucket.
 fn step(lines: &[&str]) -> Step<'static> {
-    let image = concat!("docker://ecr-pipe/ecr-pipe:", env!("CARGO_PKG_VERSION"));
-    let lines: String = lines.iter().map(|line| format!("          - {}\n", line.replace("PIPE", image))).collect();
+    let name = concat!("ecr-pipe/ecr-pipe:", env!("CARGO_PKG_VERSION"));
+    let named = |line: &str| line.replace("PIPE", &format!("docker://{name}")).replace("NAME", name);
+    let lines: String = lines.iter().map(|line| format!("          - {}\n", named(line))).collect();
     Step::of(
         &format!("pipelines:\n  default:\n    - step:\n        services: [docker]\n        script:\n{lines}"),
         &NOTHING,
@@ -114,7 +115,7 @@ fn a_pipe_that_fails_ends_the_step_with_its_code_and_storage_folders_stay_out_of
     let ran = |dockerfile: &str| {
         let step = step(&[
             &format!("mkdir -p {STORAGE}/other && echo secret > {STORAGE}/other/secrets.env"),
-            "{pipe: PIPE, variables: {IMAGE: shop/storage, PUSH: false}}",
+            "{pipe: NAME, variables: {IMAGE: shop/storage, PUSH: false}}",
             "echo went on",
         ]);
         step.file("Dockerfile", dockerfile);
