@@ -183,3 +183,18 @@ fn every_supported_variable_reaches_its_reader() {
         }
     }
 }
+
+#[test]
+fn a_choice_takes_the_words_of_the_table_and_no_other() {
+    for variable in VARIABLES.iter().filter(|variable| variable.supported && !variable.choices.is_empty()) {
+        let with = |word| {
+            // `immutable` and the like need nothing else, and nothing else is given.
+            let pairs: Vec<_> = LEAST.into_iter().chain([(variable.name, word)]).collect();
+            exactly(&pairs).map_err(|problems| explain(&problems))
+        };
+        for choice in variable.choices {
+            assert!(with(choice).is_ok(), "{}: {choice}: {:?}", variable.name, with(choice).err());
+        }
+        assert!(with("elsewhere").is_err(), "{}", variable.name);
+    }
+}
