@@ -51,12 +51,17 @@ fn platforms(index: &Value) -> Vec<(String, String)> {
 
 /// The file `/app` of an image for a platform, as an engine pulls it.
 fn app(pipe: &Pipe, platform: &str, tag: &str) -> String {
+    file_of(pipe, platform, tag, "/app")
+}
+
+/// A file of an image for a platform, as an engine pulls it.
+pub(crate) fn file_of(pipe: &Pipe, platform: &str, tag: &str, path: &str) -> String {
     let image = format!("{}:{tag}", pipe.uri());
     log_in(pipe.lab, "us-east-1");
     pipe.lab.docker(&["pull", "--platform", platform, &image]);
     let container = pipe.lab.docker(&["create", "--platform", platform, &image, "/app"]);
-    let copied = pipe.folder.path().join(format!("app-{}", platform.replace('/', "-")));
-    pipe.lab.docker(&["cp", &format!("{}:/app", container.trim()), &copied.display().to_string()]);
+    let copied = pipe.folder.path().join(format!("copied-{}", platform.replace('/', "-")));
+    pipe.lab.docker(&["cp", &format!("{}:{path}", container.trim()), &copied.display().to_string()]);
     pipe.lab.docker(&["rm", container.trim()]);
     pipe.lab.docker(&["rmi", "--force", &image]);
     std::fs::read_to_string(copied).expect("the file")
@@ -224,4 +229,13 @@ fn without_a_push_all_platforms_are_built() {
 fn a_dry_run_names_the_platforms() {
     let pipe = copied(Pipe::new(usual())).var("PLATFORM", BOTH).var("DRY_RUN", "true");
     pipe.run().exits(0).says(" (BuildKit) for linux/amd64 and linux/arm64\n");
+}
+
+#[test]
+fn the_scan_of_each_platform_is_waited_for() {
+    let pipe = copied(Pipe::new(usual())).var("PLATFORM", BOTH).var("SCAN_FAIL_ON", "HIGH");
+    let pipe = pipe.var("SCAN_ON_MISSING", "pass").var("SCAN_TIMEOUT", "1s");
+    pipe.run()
+        .exits(0)
+        .says("passes without a result of its scan, since `SCAN_ON_MISSING` is pass: linux/arm64 sha256:");
 }
