@@ -79,7 +79,8 @@ def flat(entries: object) -> list[dict]:
 
 def needs(value: object, kind: type, what: str):
     if not isinstance(value, kind):
-        raise Wrong(f"{what} is a {kind.__name__}, found {value!r}")
+        kinds = {str: "text", list: "list", dict: "map"}
+        raise Wrong(f"{what} must be a {kinds[kind]}, found {value!r}")
     return value
 
 
