@@ -118,6 +118,11 @@ impl Raw {
         self.spelt.get(name).copied().unwrap_or(name)
     }
 
+    /// Whether the user has set it, in any spelling.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.spelt.contains_key(name)
+    }
+
     /// Whether a problem with this variable has been reported, so that its absence is no second one.
     pub(super) fn is_faulty(&self, name: &str) -> bool {
         self.faulty.contains(name)

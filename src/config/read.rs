@@ -12,8 +12,8 @@ use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
 use super::{
-    Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, login,
-    push_mode, repository, scan, secrets, unchanged,
+    Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, index_from,
+    login, platform, push_mode, repository, scan, secrets, unchanged,
 };
 
 impl Config {
@@ -45,11 +45,14 @@ impl Config {
         let compression = compression::compression(&raw, found);
         let push_mode = push_mode::push_mode(&raw, images.as_deref().unwrap_or_default(), compression, found);
         let build = build::read(&raw, &environment, found);
+        platform::check(&build.platforms, push_mode, found);
         let builder = builder::builder(&raw, found);
-        let cache = builder::cache(&raw, found);
+        let index_from = index_from::read(&raw, push, found);
+        let joins = !index_from.is_empty();
+        let cache = builder::cache(&raw, found).unless(joins);
         let registry_logins = login::read(&raw, &environment, found);
         let repository = repository::read(&raw, found);
-        let skip_unchanged = unchanged::read(&raw, &tags, found);
+        let skip_unchanged = unchanged::read(&raw, &tags, found).unless(joins);
         let scan = scan::gate(&raw, push, found);
         let dry_run = raw.boolean("DRY_RUN", raw.scalars.dry_run.as_deref(), false, found);
         let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
@@ -77,6 +80,7 @@ impl Config {
             registry_logins,
             repository,
             push,
+            index_from,
             skip_unchanged,
             push_mode,
             scan,

@@ -176,7 +176,9 @@ pub const VARIABLES: &[Variable] = &[
         .derived("`<CONTEXT>/Dockerfile`")
         .like("docker/Dockerfile"),
     Variable::new("TARGET", Text, "stage to build").derived("the last one"),
-    Variable::later("PLATFORM", List, "platforms to build for").derived("the engine's own"),
+    Variable::new("PLATFORM", List, "list of platforms to build for, as `linux/amd64,linux/arm64`")
+        .derived("the engine's own")
+        .like("linux/arm64"),
     Variable::new(
         "BUILD_ARGS",
         Lines,
@@ -246,7 +248,12 @@ pub const VARIABLES: &[Variable] = &[
     Variable::later("BUILD", Boolean, "`false`: push the image that is already in the engine")
         .value("true")
         .harmless(&["true"]),
-    Variable::later("INDEX_FROM", List, "list of digests or tags to join into one image index"),
+    Variable::new(
+        "INDEX_FROM",
+        List,
+        "list of digests or tags in the repository to join into one image index; nothing is built",
+    )
+    .like("1.4.2-arm64"),
     Variable::new(
         "SKIP_UNCHANGED",
         Text,

@@ -13,6 +13,7 @@ mod here_document;
 mod images;
 mod needs;
 mod parse;
+mod platform;
 mod stage;
 mod step;
 mod words;

@@ -11,12 +11,14 @@
 //! | `repository` | what of a repository is to be changed |
 //! | `fingerprint` | whether two builds have the same inputs |
 //! | `unchanged` | what becomes of the tags when an image has them already |
+//! | `index` | whether images make an index, and what becomes of the tags then |
 //! | `scan` | whether the scan of an image lets it pass |
 //! | `table` | the findings of a scan as a table |
 
 mod builder;
 mod cache;
 mod fingerprint;
+mod index;
 mod limits;
 mod preview;
 mod push_mode;
@@ -29,6 +31,7 @@ mod unchanged;
 pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};
 pub use cache::cache_tags;
 pub use fingerprint::{BuildInputs, Fingerprint, Inputs, InputsDigest, is_fingerprint};
+pub use index::{Contribution, Unjoinable, index_course, join};
 pub use limits::context_beyond_a_layer;
 pub use preview::preview;
 pub use push_mode::{Load, Push, Pusher, pusher_by_kind, quicker_pusher};

@@ -2,6 +2,7 @@
 
 use futures_util::future::try_join;
 
+use super::build::Image;
 use super::preflight::{Destination, Ready};
 use super::{build, grouped, push, warn};
 use crate::config::{Config, Warning};
@@ -15,8 +16,8 @@ use crate::report::Took;
 
 /// What a job came to.
 pub(super) enum Done {
-    /// An image in the engine, not pushed.
-    Built(ImageId),
+    /// Images in the engine, not pushed.
+    Built(Vec<Image>),
     /// An image in every repository, under every tag.
     Pushed(Pushed),
 }
@@ -24,7 +25,7 @@ pub(super) enum Done {
 /// What the registries confirmed.
 pub(super) struct Pushed {
     pub(super) manifest: Manifest,
-    /// `None` when nothing was built.
+    /// `None` when nothing was built, or one for each of several platforms.
     pub(super) image: Option<ImageId>,
     /// The tags of `TAG` that exist and name another image, which the run has left alone.
     pub(super) strangers: Vec<Tag>,
@@ -33,24 +34,24 @@ pub(super) struct Pushed {
 pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut Took) -> Result<Done, Failure> {
     match &ready.destinations.course {
         None => {
-            let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
-            keep_in_engine(config, ready, &image, log).await?;
-            Ok(Done::Built(image))
+            let images = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
+            keep_in_engine(config, ready, &images, log).await?;
+            Ok(Done::Built(images))
         }
         Some(Course::Build) => {
             // What the registry has is asked while the engine builds, which takes longer.
             let building = try_join(build::build(config, ready, log), async { Ok(push::known(config, ready).await) });
-            let (image, known) = grouped("Build", log, &mut took.build, Box::pin(building)).await?;
-            let pushing = push::marked(Box::pin(push::push(&image, known, config, ready, log)), ready, log);
+            let (images, known) = grouped("Build", log, &mut took.build, Box::pin(building)).await?;
+            let pushing = push::marked(Box::pin(push::push(&images, known, config, ready, log)), ready, log);
             let manifest = grouped("Push", log, &mut took.push, pushing).await?;
-            Ok(Done::Pushed(Pushed { manifest, image: Some(image), strangers: Vec::new() }))
+            Ok(Done::Pushed(Pushed { manifest, image: only(images), strangers: Vec::new() }))
         }
         Some(Course::Compare { digest, holder, gaps }) => {
-            let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
+            let images = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
             let filling =
-                push::marked(Box::pin(push::fill_if_same(&image, digest, *holder, gaps, ready, log)), ready, log);
+                push::marked(Box::pin(push::fill_if_same(&images, digest, *holder, gaps, ready, log)), ready, log);
             let manifest = grouped("Tags", log, &mut took.push, filling).await?;
-            Ok(Done::Pushed(Pushed { manifest, image: Some(image), strangers: Vec::new() }))
+            Ok(Done::Pushed(Pushed { manifest, image: only(images), strangers: Vec::new() }))
         }
         Some(Course::Retag { gaps, .. }) => {
             let Some(there) = &ready.destinations.unchanged else { return Err(super::bug("no image to tag")) };
@@ -58,21 +59,41 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
             Ok(Done::Pushed(Pushed { manifest, image: None, strangers: Vec::new() }))
         }
         Some(Course::Keep { gaps }) => {
-            let manifest = grouped("Tags", log, &mut took.push, push::fill(gaps, ready, log)).await?;
-            let tags = ready.destinations.all.first().map(|first| first.tags.as_slice()).unwrap_or_default();
-            let strangers = strangers(tags, &manifest.digest);
-            let warnings = strangers.iter().map(|tag| Warning {
-                message: format!("tag `{tag}` names another image than `{}` and is left alone", config.tags[0]),
-                hint: Some("set `IF_TAG_EXISTS=overwrite` if it should move".to_owned()),
-            });
-            warn(log, warnings).await;
-            Ok(Done::Pushed(Pushed { manifest, image: None, strangers }))
+            let manifest = grouped("Tags", log, &mut took.push, push::fill(gaps, &ready.destinations.all, log)).await?;
+            Ok(Done::Pushed(kept(config, manifest, &ready.destinations.all, log).await))
         }
     }
 }
 
-/// Tags the image in the engine, for whatever follows in the step.
-async fn keep_in_engine(config: &Config, ready: &Ready, image: &ImageId, log: &Log) -> Result<(), Failure> {
+/// What was pushed where the tags that exist are kept.
+pub(super) async fn kept(config: &Config, manifest: Manifest, all: &[Destination], log: &Log) -> Pushed {
+    let tags = all.first().map(|first| first.tags.as_slice()).unwrap_or_default();
+    let strangers = strangers(tags, &manifest.digest);
+    let warnings = strangers.iter().map(|tag| Warning {
+        message: format!("tag `{tag}` names another image than `{}` and is left alone", config.tags[0]),
+        hint: Some("set `IF_TAG_EXISTS=overwrite` if it should move".to_owned()),
+    });
+    warn(log, warnings).await;
+    Pushed { manifest, image: None, strangers }
+}
+
+/// The image, if it is the only one.
+fn only(mut images: Vec<Image>) -> Option<ImageId> {
+    let last = images.pop().map(|image| image.id);
+    last.filter(|_| images.is_empty())
+}
+
+/// Tags the image in the engine, for whatever follows in the step. A tag names one image there: of several that of the engine's own
+/// platform, if there is one.
+async fn keep_in_engine(config: &Config, ready: &Ready, images: &[Image], log: &Log) -> Result<(), Failure> {
+    let own = ready.engine.facts().platform();
+    let image = match images {
+        [one] => one,
+        images => match images.iter().find(|image| image.platform.is_same(&own)) {
+            Some(image) => image,
+            None => return Ok(()),
+        },
+    };
     let known = ready.destinations.all.iter().map(|Destination { repository, .. }| repository.to_string());
     let mut names: Vec<String> = known.collect();
     if names.is_empty() {
@@ -87,7 +108,7 @@ async fn keep_in_engine(config: &Config, ready: &Ready, image: &ImageId, log: &L
     }
     for local in &names {
         for tag in &config.tags {
-            ready.engine.tag(image, local, tag, &ready.trace).await?;
+            ready.engine.tag(&image.id, local, tag, &ready.trace).await?;
             log.send(Event::Note(format!("{local}:{tag}, not pushed, since `PUSH` is false"))).await;
         }
     }

@@ -146,6 +146,7 @@ fn every_supported_variable_reaches_its_reader() {
                     "AWS_OIDC_ROLE_ARN" | "AWS_ROLE_ARN" => "arn:aws:iam::123456789012:role/ci",
                     "ALLOWED_ACCOUNT_IDS" => "123456789012",
                     "AWS_REGION" => "eu-central-1",
+                    "PLATFORM" => "linux/arm64",
                     "ULIMITS" => "core=1",
                     "BUILD_CONTEXTS" => "a=b",
                     "BUILDER" => "classic",
