@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::found::Example;
 use super::step::Step;
 
 /// What is there before an example, and what after.
@@ -16,6 +17,8 @@ pub(super) struct Fixture {
     pub(super) before: fn(&Step<'_>),
     /// The pipeline of a whole file.
     pub(super) pipeline: &'static str,
+    /// Whether it needs runtime v3.
+    pub(super) v3: bool,
     /// The git tag that is built; the branch `main` otherwise.
     pub(super) tag: Option<&'static str>,
     /// The exit code of the pipeline.
@@ -42,6 +45,7 @@ pub(super) const LEAST: Fixture = Fixture {
     repositories: &[(FRANKFURT, "shop/web", Some(&[]))],
     before: |_| {},
     pipeline: "default",
+    v3: false,
     tag: None,
     code: 0,
     says: &["✔ pushed "],
@@ -59,6 +63,30 @@ fn scanned(step: &Step<'_>) {
     let body = json!({"imageScanStatus": {"status": "COMPLETE", "description": "The scan was completed successfully."},
         "imageScanFindings": {"imageScanCompletedAt": time, "findings": [finding]}});
     answers("DescribeImageScanFindings", 1, body);
+}
+
+/// What is made elsewhere, a file for each architecture.
+const COPIED: &[(&str, &str)] = &[
+    ("Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY dist/${TARGETARCH}/ /\n"),
+    ("dist/amd64/app", "amd64\n"),
+    ("dist/arm64/app", "arm64\n"),
+];
+
+/// Several steps that end in an index.
+const STEPS: Fixture = Fixture {
+    at: "docs/platforms.md: Several steps: `INDEX_FROM`",
+    files: COPIED,
+    pipeline: "branches/main",
+    v3: true,
+    pushed: &[(FRANKFURT, "shop/web", &["7", "7-amd64", "7-arm64", "latest"])],
+    ..LEAST
+};
+
+/// Those steps, before a step that joins their images.
+fn both_platforms(_: &Step<'_>) {
+    let steps = Example::all().into_iter().find(|example| example.at() == STEPS.at).expect("the example");
+    let ran = Step::new(&steps, &STEPS).pipeline(&[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.log);
 }
 
 /// The examples that are not run, and why.
@@ -143,6 +171,8 @@ pub(super) const FIXTURES: &[Fixture] = &[
         pushed: &[(FRANKFURT, "shop/web", &[COMMIT, "latest"])],
         ..LEAST
     },
+    Fixture { at: "README.md: Two platforms in one step", files: COPIED, v3: true, ..LEAST },
+    Fixture { at: "README.md: Two platforms, a step for each", before: both_platforms, pipeline: "default", ..STEPS },
     Fixture { at: "README.md: No severe vulnerability goes on", before: scanned, says: &[": 1 LOW\n"], ..LEAST },
     Fixture { at: "README.md: A self-hosted runner, and more memory", ..LEAST },
     Fixture {
@@ -156,6 +186,8 @@ pub(super) const FIXTURES: &[Fixture] = &[
         ..LEAST
     },
     Fixture { at: "docs/credentials.md: OIDC: no key to keep", ..LEAST },
+    Fixture { at: "docs/platforms.md: One step: `PLATFORM`", files: COPIED, v3: true, ..LEAST },
+    STEPS,
     Fixture {
         at: "docs/repository.md: What can be wanted",
         files: &[LIFECYCLE],
