@@ -48,15 +48,16 @@ def config(wish: layout.Wish, group: str) -> dict:
         settings["features"] = {"containerd-snapshotter": True}
     else:
         settings["storage-driver"] = "overlay2"
-    if wish.caged:
-        settings["hosts"] = [f"unix://{CAGED_SOCKET}", "tcp://0.0.0.0:2375"]
+    if wish.caged or wish.v3:
+        settings["hosts"] = [f"unix://{CAGED_SOCKET if wish.caged else PLAIN_SOCKET}", "tcp://0.0.0.0:2375"]
         # Said in so many words, else newer engines wait 15 seconds to warn about a port without TLS.
         settings["tls"] = False
+    if wish.caged:
         settings["authorization-plugins"] = ["pipelines"]
         # With the containerd store BuildKit's RUN fails under it, and Bitbucket never has that store.
         if not wish.engine.endswith("-containerd"):
             settings["userns-remap"] = "default"
-    else:
+    elif not wish.v3:
         settings["hosts"] = [f"unix://{PLAIN_SOCKET}", "tcp://127.0.0.1:2376"]
         settings["tlsverify"] = True
         settings |= {"tlscacert": f"{layout.CERTS}/ca.pem", "tlscert": f"{layout.CERTS}/server.pem", "tlskey": f"{layout.CERTS}/server-key.pem"}
@@ -140,6 +141,6 @@ def report(wish: layout.Wish, memory_limit: int | None) -> dict:
         # The CLI that a Bitbucket step has, whatever its engine.
         "step_cli": str(layout.cache() / "engines/20.10/usr/bin/docker"),
     }
-    if not wish.caged:
+    if not wish.caged and not wish.v3:
         found |= {"docker_tls_host": f"tcp://{layout.ENGINE_TLS}:2376", "docker_cert_path": f"{layout.CERTS}/docker"}
     return found

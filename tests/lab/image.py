@@ -11,6 +11,10 @@ import tempfile
 import layout
 
 
+class Failed(Exception):
+    """What the engine says."""
+
+
 def name() -> str:
     """What pipe.yml calls it."""
     match = re.search(r"^image: (\S+)$", (layout.PROJECT / "pipe.yml").read_text(), re.M)
@@ -33,5 +37,5 @@ def build(pid: int, docker: list[str], binary: pathlib.Path) -> str:
         build = [*docker, "build", "--quiet", "--build-arg", "TARGETARCH=amd64", "--tag", name(), context]
         made = subprocess.run(["env", "DOCKER_BUILDKIT=0", *build], capture_output=True, text=True)
     if made.returncode != 0:
-        raise RuntimeError(f"the image of the pipe: {made.stderr}")
+        raise Failed(made.stderr.strip())
     return name()

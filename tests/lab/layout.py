@@ -52,6 +52,7 @@ class Wish:
 
     engine: str
     caged: bool
+    v3: bool
     disk: str
     plain_blobs: bool
 

@@ -44,6 +44,7 @@ class Step:
     after: list[str | dict]
     oidc: bool
     docker: bool
+    arm: bool
     artifacts: list[str]
     outputs: list[str]
 
@@ -79,18 +80,23 @@ def flat(entries: object) -> list[dict]:
 
 def needs(value: object, kind: type, what: str):
     if not isinstance(value, kind):
-        raise Wrong(f"{what} is a {kind.__name__}, found {value!r}")
+        kinds = {str: "text", list: "list", dict: "map"}
+        raise Wrong(f"{what} must be a {kinds[kind]}, found {value!r}")
     return value
 
 
 def step(entry: dict, docker: bool) -> Step:
     artifacts = entry.get("artifacts", [])
+    script = [item(each) for each in needs(entry.get("script"), list, "a script")]
+    runtime = entry.get("runtime", {})
     return Step(
         name=entry.get("name", "step"),
-        script=[item(each) for each in needs(entry.get("script"), list, "a script")],
+        script=script,
         after=[item(each) for each in entry.get("after-script", [])],
         oidc=entry.get("oidc") == "true" or isinstance(entry.get("oidc"), dict),
-        docker=docker or "docker" in entry.get("services", []),
+        # A pipe brings the service with it.
+        docker=docker or "docker" in entry.get("services", []) or any(isinstance(each, dict) for each in script),
+        arm=runtime.get("cloud", {}).get("arch") == "arm" or "linux.arm64" in entry.get("runs-on", []),
         artifacts=artifacts.get("paths", []) if isinstance(artifacts, dict) else artifacts,
         outputs=entry.get("output-variables", []),
     )

@@ -69,9 +69,10 @@ def run(wish: argparse.Namespace) -> int:
         for number, step in enumerate(steps):
             fresh(clone, wish.folder, pathlib.Path(kept))
             known = environment(wish, step, number) | outputs
-            code = shell(wish, known, step.script, peak)
-            outcome = known | {"BITBUCKET_EXIT_CODE": str(code)}
-            shell(wish, outcome, step.after, peak)
+            # The lab has no other machine: its engine is told what that of an ARM step does without a word.
+            arm = ["--env=PLATFORM=linux/arm64"] if step.arm else []
+            code = shell(wish, known, step.script, arm, peak)
+            shell(wish, known | {"BITBUCKET_EXIT_CODE": str(code)}, step.after, arm, peak)
             if code != 0:
                 break
             keep(clone, step.artifacts, pathlib.Path(kept))
@@ -109,7 +110,7 @@ def told(file: pathlib.Path, names: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs if name in names}
 
 
-def shell(wish: argparse.Namespace, known: dict[str, str], lines: list[str | dict], peak: Peak) -> int:
+def shell(wish: argparse.Namespace, known: dict[str, str], lines: list[str | dict], more: list[str], peak: Peak) -> int:
     if not lines:
         return 0
     # What a name server tells a real step: the lab has a file of hosts instead, which a container does not see.
@@ -119,7 +120,7 @@ def shell(wish: argparse.Namespace, known: dict[str, str], lines: list[str | dic
     with tempfile.TemporaryDirectory(prefix="ecr-pipe-step-") as folder:
         ids = pathlib.Path(folder, "container")
         # The file must not be there when a second pipe begins.
-        script = pipelines.shell(lines, known, [f'--cidfile="$(rm -f {ids}; echo {ids})"', *hosts, *color, *wish.docker_run])
+        script = pipelines.shell(lines, known, [f'--cidfile="$(rm -f {ids}; echo {ids})"', *hosts, *color, *more, *wish.docker_run])
         words = ["nsenter", "--target", str(wish.pid), "--mount", "--net", f"--wdns={wish.clone}", "--", "bash", "-c", script]
         step = subprocess.Popen(words, env=known, stdin=subprocess.DEVNULL, umask=0)
         watch = threading.Thread(target=observe, args=(step, ids, peak), daemon=True)

@@ -17,12 +17,11 @@ const ACCOUNT: &str = "123456789012";
 /// Where the lab has the clone folders of steps.
 const CLONES: &str = "/opt/atlassian/pipelines/agent/build";
 
-/// The lab of the examples: as Bitbucket's runtime v2, with the account that they name, and the image of the pipe.
+/// The lab of the examples, as Bitbucket's runtime v2 or v3: it has the account that they name, and the image of the pipe.
 pub(super) fn lab(caged: bool) -> &'static Lab {
     static LABS: [OnceLock<Lab>; 2] = [const { OnceLock::new() }; 2];
     LABS[usize::from(caged)].get_or_init(|| {
-        let kind: &[&str] = if caged { &["--caged"] } else { &[] };
-        let lab = Lab::up(&[&["--account", ACCOUNT], kind].concat());
+        let lab = Lab::up(&["--account", ACCOUNT, if caged { "--caged" } else { "--v3" }]);
         lab.control("image", &["--binary", env!("CARGO_BIN_EXE_ecr-pipe")]);
         lab
     })
@@ -57,7 +56,7 @@ impl<'a> Step<'a> {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let key = format!("AKIAEXAMPLE{number:09}");
         let step = Self {
-            lab: lab(true),
+            lab: lab(!fixture.v3),
             folder: TempDir::new().expect("a folder"),
             fixture,
             key,
@@ -145,9 +144,12 @@ impl<'a> Step<'a> {
                 return Some(format!("{name} in {region} has the tags {tagged:?}, not {tags:?}"));
             }
             let uri = format!("{ACCOUNT}.dkr.ecr.{region}.amazonaws.com/{name}");
-            if let Some((tag, _)) = found.iter().find(|(_, digest)| !ran.stdout.contains(&format!("{uri}@{digest}\n")))
+            let lines: Vec<&str> =
+                ran.stdout.lines().filter_map(|line| line.strip_prefix(&uri)?.strip_prefix('@')).collect();
+            if lines.is_empty() != tags.is_empty()
+                || !lines.iter().all(|line| found.iter().any(|(_, digest)| digest == line))
             {
-                return Some(format!("stdout lacks the digest of `{uri}:{tag}`"));
+                return Some(format!("stdout does not name what `{uri}` has: {found:?}"));
             }
         }
         None

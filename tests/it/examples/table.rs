@@ -1,12 +1,9 @@
 //! What each example needs and leaves, by the name of its document and the heading above it.
 
-use std::path::Path;
-
-use ecr_pipe::image::Digest;
 use serde_json::{Value, json};
 
+use super::found::Example;
 use super::step::Step;
-use crate::lab::output;
 
 /// What is there before an example, and what after.
 pub(super) struct Fixture {
@@ -20,6 +17,8 @@ pub(super) struct Fixture {
     pub(super) before: fn(&Step<'_>),
     /// The pipeline of a whole file.
     pub(super) pipeline: &'static str,
+    /// Whether it needs runtime v3.
+    pub(super) v3: bool,
     /// The git tag that is built; the branch `main` otherwise.
     pub(super) tag: Option<&'static str>,
     /// The exit code of the pipeline.
@@ -46,6 +45,7 @@ pub(super) const LEAST: Fixture = Fixture {
     repositories: &[(FRANKFURT, "shop/web", Some(&[]))],
     before: |_| {},
     pipeline: "default",
+    v3: false,
     tag: None,
     code: 0,
     says: &["✔ pushed "],
@@ -65,34 +65,28 @@ fn scanned(step: &Step<'_>) {
     answers("DescribeImageScanFindings", 1, body);
 }
 
-/// Images of two steps, as they push them on machines that the lab has not: configurations with a platform, and no layer.
-fn two_steps(step: &Step<'_>) {
-    let host = step.lab.host(FRANKFURT);
-    let curl = |words: &[&str]| {
-        let login = format!("AWS:lab.{FRANKFURT}.{}", step.key);
-        let mut command = step.lab.command("curl", Path::new("/"));
-        command
-            .args(["--silent", "--show-error", "--fail", "--cacert", &step.lab.facts.ca, "--user", &login])
-            .args(words);
-        output(&mut command)
-    };
-    for architecture in ["amd64", "arm64"] {
-        let config = format!(
-            r#"{{"os":"linux","architecture":"{architecture}","config":{{}},"rootfs":{{"type":"layers","diff_ids":[]}}}}"#
-        );
-        let digest = Digest::of(config.as_bytes());
-        let uploads = format!("https://{host}/v2/shop/web/blobs/uploads/");
-        let place = curl(&["--request", "POST", "--output", "/dev/null", "--write-out", "%header{location}", &uploads]);
-        let place = if place.starts_with('/') { format!("https://{host}{place}") } else { place };
-        let query = if place.contains('?') { '&' } else { '?' };
-        curl(&["--request", "PUT", "--data-binary", &config, &format!("{place}{query}digest={digest}")]);
-        let kind = |of: &str| format!("application/vnd.docker.{of}+json");
-        let manifest = json!({"schemaVersion": 2, "mediaType": kind("distribution.manifest.v2"), "layers": [],
-            "config": {"mediaType": kind("container.image.v1"), "digest": digest.as_str(), "size": config.len()}});
-        let body = json!({"repositoryName": "shop/web", "imageManifest": manifest.to_string(),
-            "imageTag": format!("7-{architecture}"), "imageManifestMediaType": manifest["mediaType"]});
-        step.lab.ecr(FRANKFURT, "PutImage", &body);
-    }
+/// What is made elsewhere, a file for each architecture.
+const COPIED: &[(&str, &str)] = &[
+    ("Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY dist/${TARGETARCH}/ /\n"),
+    ("dist/amd64/app", "amd64\n"),
+    ("dist/arm64/app", "arm64\n"),
+];
+
+/// Several steps that end in an index.
+const STEPS: Fixture = Fixture {
+    at: "docs/platforms.md: Several steps: `INDEX_FROM`",
+    files: COPIED,
+    pipeline: "branches/main",
+    v3: true,
+    pushed: &[(FRANKFURT, "shop/web", &["7", "7-amd64", "7-arm64", "latest"])],
+    ..LEAST
+};
+
+/// Those steps, before a step that joins their images.
+fn both_platforms(_: &Step<'_>) {
+    let steps = Example::all().into_iter().find(|example| example.at() == STEPS.at).expect("the example");
+    let ran = Step::new(&steps, &STEPS).pipeline(&[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.log);
 }
 
 /// The examples that are not run, and why.
@@ -177,22 +171,8 @@ pub(super) const FIXTURES: &[Fixture] = &[
         pushed: &[(FRANKFURT, "shop/web", &[COMMIT, "latest"])],
         ..LEAST
     },
-    // The lab is runtime v2, which has this to say.
-    Fixture {
-        at: "README.md: Two platforms in one step",
-        code: 5,
-        says: &["its authorisation plugin `pipelines` lets no build be for another one"],
-        pushed: &[(FRANKFURT, "shop/web", &[])],
-        ..LEAST
-    },
-    // What the two steps pushed is not on standard output of this one, so the tags are in the log.
-    Fixture {
-        at: "README.md: Two platforms, a step for each",
-        before: two_steps,
-        says: &["of `7-amd64`", "of `7-arm64`", "✔ tagged 7, latest"],
-        pushed: &[],
-        ..LEAST
-    },
+    Fixture { at: "README.md: Two platforms in one step", files: COPIED, v3: true, ..LEAST },
+    Fixture { at: "README.md: Two platforms, a step for each", before: both_platforms, pipeline: "default", ..STEPS },
     Fixture { at: "README.md: No severe vulnerability goes on", before: scanned, says: &[": 1 LOW\n"], ..LEAST },
     Fixture { at: "README.md: A self-hosted runner, and more memory", ..LEAST },
     Fixture {
@@ -206,22 +186,8 @@ pub(super) const FIXTURES: &[Fixture] = &[
         ..LEAST
     },
     Fixture { at: "docs/credentials.md: OIDC: no key to keep", ..LEAST },
-    Fixture {
-        at: "docs/platforms.md: One step: `PLATFORM`",
-        code: 5,
-        says: &["its authorisation plugin `pipelines` lets no build be for another one"],
-        pushed: &[(FRANKFURT, "shop/web", &[])],
-        ..LEAST
-    },
-    // All machines of the lab are of one kind, which the last step sees.
-    Fixture {
-        at: "docs/platforms.md: Several steps: `INDEX_FROM`",
-        pipeline: "branches/main",
-        code: 2,
-        says: &["`7-amd64` and `7-arm64` both have an image for linux/amd64"],
-        pushed: &[(FRANKFURT, "shop/web", &["7-amd64", "7-arm64"])],
-        ..LEAST
-    },
+    Fixture { at: "docs/platforms.md: One step: `PLATFORM`", files: COPIED, v3: true, ..LEAST },
+    STEPS,
     Fixture {
         at: "docs/repository.md: What can be wanted",
         files: &[LIFECYCLE],
