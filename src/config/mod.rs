@@ -15,6 +15,7 @@ pub(crate) mod duration;
 mod engine;
 mod entry;
 mod environment;
+mod epoch;
 mod extra_host;
 mod keys;
 mod login;
@@ -188,7 +189,7 @@ pub struct Build {
     pub secrets: Vec<BuildSecret>,
     /// `BUILD_CONTEXTS`, each name once.
     pub contexts: Vec<NamedContext>,
-    /// `SOURCE_DATE_EPOCH` in seconds: no file of the context is newer than this.
+    /// `SOURCE_DATE_EPOCH` in seconds: no file of the context, and nothing in an image that the pipe pushes, is newer than this.
     pub source_date_epoch: Option<u64>,
 }
 

@@ -12,7 +12,7 @@ use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
 use super::{
-    Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, login,
+    Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, epoch, login,
     push_mode, repository, scan, secrets, unchanged,
 };
 
@@ -46,7 +46,7 @@ impl Config {
         let push_mode = push_mode::push_mode(&raw, images.as_deref().unwrap_or_default(), compression, found);
         let build = build::read(&raw, &environment, found);
         let builder = builder::builder(&raw, found);
-        let cache = builder::cache(&raw, found);
+        let cache = epoch::cache(&raw, builder::cache(&raw, found), &build, push_mode, found);
         let registry_logins = login::read(&raw, &environment, found);
         let repository = repository::read(&raw, found);
         let skip_unchanged = unchanged::read(&raw, &tags, found);

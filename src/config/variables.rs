@@ -276,7 +276,11 @@ pub const HONOURED: &[Honoured] = &[
     honoured("HTTP_PROXY", "proxy for `http://`"),
     honoured("NO_PROXY", "hosts to reach without a proxy"),
     honoured("NO_COLOR", "any value: a log without colours"),
-    honoured_like("SOURCE_DATE_EPOCH", "no file of the context is newer than this, in seconds", "1700000000"),
+    honoured_like(
+        "SOURCE_DATE_EPOCH",
+        "seconds since 1970: no time in the image is later, so that the same files give the same digest",
+        "1700000000",
+    ),
 ];
 
 /// The variable with this name or spelling.

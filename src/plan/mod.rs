@@ -5,6 +5,7 @@
 //! | `tags` | what becomes of the tags, and whether that may be |
 //! | `builder` | which builder builds |
 //! | `push_mode` | who pushes, the engine or the pipe |
+//! | `epoch` | whether times in the image can be set |
 //! | `limits` | what is beyond ECR's limits |
 //! | `preview` | what a dry run tells of all that |
 //! | `cache` | which images may serve as a cache |
@@ -16,6 +17,7 @@
 
 mod builder;
 mod cache;
+mod epoch;
 mod fingerprint;
 mod limits;
 mod preview;
@@ -28,6 +30,7 @@ mod unchanged;
 
 pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};
 pub use cache::cache_tags;
+pub use epoch::{epoch_in_force, times_that_stay};
 pub use fingerprint::{BuildInputs, Fingerprint, Inputs, InputsDigest, is_fingerprint};
 pub use limits::context_beyond_a_layer;
 pub use preview::preview;

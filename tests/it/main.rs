@@ -32,6 +32,7 @@ mod registry_logins;
 mod relay;
 mod repository;
 mod repository_settings;
+mod reproducible;
 mod roles;
 mod scan_gate;
 mod secrets;

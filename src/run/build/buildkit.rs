@@ -20,6 +20,9 @@ use crate::session::{Card, Id, Services, Session};
 /// The build argument by which the engine writes the cache's description into the image (buildkit `cache/remotecache/inline`).
 const INLINE_CACHE: &str = "BUILDKIT_INLINE_CACHE";
 
+/// What a `RUN` may ask for, as with docker (buildx `build/opt.go`).
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
 /// How long to wait before each build without the cache image that was broken. The containerd store takes up again what it has
 /// read of a layer, wrong bytes too, until its collector has been there, which is mostly at once (containerd, "Garbage Collection").
 const FORGETTING: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
@@ -39,6 +42,10 @@ pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log:
     let writes_cache = config.cache.auto && config.push;
     if writes_cache && !options.args.iter().any(|(name, _)| name == INLINE_CACHE) {
         options.args.push((INLINE_CACHE.to_owned(), "1".into()));
+    }
+    let epoch = config.build.source_date_epoch;
+    if let Some(epoch) = epoch.filter(|_| !options.args.iter().any(|(name, _)| name == EPOCH)) {
+        options.args.push((EPOCH.to_owned(), epoch.to_string().into()));
     }
     let caches = cache_from(config, ready);
     let mut attempt = Attempt { ready, served, options, card: &card, id: &id, session: &mut session };

@@ -21,7 +21,7 @@ use crate::context::{Context, Request, Survey, Tree};
 use crate::dockerfile::{Dockerfile, Named, Rewritten, Source, Variables};
 use crate::engine::{Engine, Trace};
 use crate::error::Failure;
-use crate::plan::{Choice, Chosen, Wishes, choose, context_beyond_a_layer};
+use crate::plan::{Choice, Chosen, Wishes, choose, context_beyond_a_layer, epoch_in_force, times_that_stay};
 use crate::progress::{Event, Log, bytes, counted};
 use crate::report::Folder;
 use crate::session::secrets::Secrets;
@@ -50,6 +50,8 @@ pub(super) struct Ready {
     /// `None` in a dry run.
     pub(super) output: Option<Folder>,
     pub(super) destinations: Destinations,
+    /// `SOURCE_DATE_EPOCH`, where it is the pipe that pushes and so can set the times in the image.
+    pub(super) epoch: Option<u64>,
 }
 
 /// The Dockerfile as BuildKit is served it, and what it needs.
@@ -86,6 +88,7 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     }
     if let Ok((engine, _)) = &engine {
         log.send(Event::Fact("engine", engine.facts().to_string())).await;
+        warn(log, times_that_stay(config, engine.facts())).await;
     }
     let choice = match (&engine, &context) {
         (Ok((engine, _)), Ok(found)) => Some(choice(config, engine, found)),
@@ -125,7 +128,8 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
                 destinations.apply(log).await?;
             }
             let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
-            Ok(Ready { engine, trace, context, choice, secrets, dockerfile, served, told, output, destinations })
+            let epoch = epoch_in_force(config, engine.facts());
+            Ok(Ready { engine, trace, context, choice, secrets, dockerfile, served, told, output, destinations, epoch })
         }
         (destinations, engine, choice, context, served, secrets, output) => {
             let choice = choice.and_then(Result::err);

@@ -55,6 +55,10 @@ struct Source {
 
 /// Reads what images there are. It is only help: what cannot be read is passed over, and nothing is tried twice.
 pub(super) async fn known(config: &Config, ready: &Ready) -> Known {
+    if ready.epoch.is_some() {
+        // What a layer becomes is known when it was read, and whose compression it has must not depend on what a registry has.
+        return Known::default();
+    }
     let mut sources = sources(config, ready);
     sources.truncate(MOST);
     let facts = ready.engine.facts();

@@ -67,7 +67,7 @@ async fn join(
     let Some(digest) = others.digest().filter(|_| rule == IfTagExists::Skip) else {
         return Err(others.refused(rule, None));
     };
-    if let Some(difference) = difference(image, digest, others.holder, ready).await? {
+    if let Some(difference) = difference(image, digest, others.holder, ready, log).await? {
         return Err(others.refused(rule, Some(difference)));
     }
     log.send(Event::Note(format!("{digest} was pushed by another run meanwhile and is the same image"))).await;
@@ -93,8 +93,9 @@ async fn several(
     log: &Log,
 ) -> Result<Manifest, Failure> {
     let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
+    let recipe = direct::Recipe { codec: config.compression, epoch: ready.epoch };
     let known = known::known(config, ready).await;
-    let manifest = direct::content(&ready.engine, image, &registries, config.compression, &known, log).await?;
+    let manifest = direct::content(&ready.engine, image, &registries, recipe, &known, log).await?;
     tags::tags(image, &manifest, ready, 0, log).await?;
     Ok(manifest)
 }
@@ -108,7 +109,7 @@ pub(super) async fn fill_if_same(
     ready: &Ready,
     log: &Log,
 ) -> Result<Manifest, Failure> {
-    if let Some(difference) = difference(image, digest, holder, ready).await? {
+    if let Some(difference) = difference(image, digest, holder, ready, log).await? {
         let all = &ready.destinations.all;
         let existing = all.iter().flat_map(|one| &one.tags).filter(|planned| planned.now.is_some());
         let mut existing: Vec<Tag> = existing.map(|planned| planned.tag.clone()).collect();
@@ -121,10 +122,19 @@ pub(super) async fn fill_if_same(
 }
 
 /// In what an image that a repository has differs from what was built.
-async fn difference(image: &ImageId, digest: &Digest, holder: usize, ready: &Ready) -> Result<Option<String>, Failure> {
+async fn difference(
+    image: &ImageId,
+    digest: &Digest,
+    holder: usize,
+    ready: &Ready,
+    log: &Log,
+) -> Result<Option<String>, Failure> {
     let holder = &ready.destinations.all[holder];
     let there = fill::read(holder, digest).await?;
-    let ours = ready.engine.likeness(image).await?;
+    let ours = match ready.epoch {
+        None => ready.engine.likeness(image).await?,
+        Some(epoch) => direct::likeness(&ready.engine, image, epoch, log).await?,
+    };
     Ok(match holder.registry.likeness(&there).await? {
         Some(theirs) => ours.difference(&theirs),
         None => Some("it is one image, the other an index of several".to_owned()),

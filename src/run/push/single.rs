@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::super::preflight::{Destination, Ready};
 use super::super::{bug, warn};
-use super::direct::{self, NotPushed};
+use super::direct::{self, NotPushed, Recipe};
 use super::known::{Known, known};
 use super::{engine, tags};
 use crate::compress::Codec;
@@ -74,13 +74,14 @@ pub(super) async fn push(
     } else {
         log.send(Event::Note(format!("pushed by the pipe: {why}"))).await;
     }
-    match direct::content(&ready.engine, image, &[&destination.registry], config.compression, &known, log).await {
+    let recipe = Recipe { codec: config.compression, epoch: ready.epoch };
+    match direct::content(&ready.engine, image, &[&destination.registry], recipe, &known, log).await {
         Ok(manifest) => {
             tags::tags(image, &manifest, ready, 0, log).await?;
             return Ok(manifest);
         }
         // What the user wants of the layers, or of a registry that refuses, no engine can do.
-        Err(NotPushed::NoImage(failure)) if config.compression == Codec::Gzip => {
+        Err(NotPushed::NoImage(failure)) if config.compression == Codec::Gzip && ready.epoch.is_none() => {
             let message = format!("the pipe cannot push: {}: the engine pushes instead", failure.message);
             warn(log, [Warning { message, hint: failure.hint }]).await;
         }
@@ -94,7 +95,7 @@ pub(super) async fn push(
 
 async fn choice(image: &ImageId, config: &Config, ready: &Ready) -> Choice {
     let facts = ready.engine.facts();
-    if let Some(push) = pusher_by_kind(config.push_mode, config.compression, facts) {
+    if let Some(push) = pusher_by_kind(config.push_mode, config.compression, ready.epoch.is_some(), facts) {
         let of_use = push.by == Pusher::Pipe && !facts.keeps_compressed();
         let known = if of_use { known(config, ready).await } else { Known::default() };
         return Choice { push, known, watch: None };
