@@ -16,6 +16,7 @@ mod engine;
 mod entry;
 mod environment;
 mod epoch;
+mod existing;
 mod extra_host;
 mod keys;
 mod login;
@@ -82,6 +83,8 @@ pub struct Config {
     pub repository: RepositorySettings,
     /// `PUSH`.
     pub push: bool,
+    /// `BUILD`; `false` where an image is pushed that the engine has already.
+    pub builds: bool,
     /// `SKIP_UNCHANGED`.
     pub skip_unchanged: SkipUnchanged,
     /// `PUSH_MODE`.
@@ -341,6 +344,8 @@ pub struct Bitbucket {
     pub build_number: Option<String>,
     /// `BITBUCKET_REPO_FULL_NAME`
     pub repository: Option<String>,
+    /// `BITBUCKET_GIT_HTTP_ORIGIN`
+    pub git_origin: Option<String>,
     /// `BITBUCKET_CLONE_DIR`
     pub clone_dir: Option<PathBuf>,
     /// `BITBUCKET_PIPE_STORAGE_DIR` and `BITBUCKET_PIPE_SHARED_STORAGE_DIR`: never part of a build context.

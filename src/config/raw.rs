@@ -43,6 +43,7 @@ pub(super) struct Scalars {
     pub(super) compression: Option<String>,
     pub(super) push_mode: Option<String>,
     pub(super) push: Option<String>,
+    pub(super) build: Option<String>,
     pub(super) skip_unchanged: Option<String>,
     pub(super) scan_fail_on: Option<String>,
     pub(super) scan_timeout: Option<String>,
@@ -116,6 +117,11 @@ impl Raw {
     /// The spelling that the user chose.
     pub(super) fn name(&self, name: &'static str) -> &'static str {
         self.spelt.get(name).copied().unwrap_or(name)
+    }
+
+    /// Whether it has a value, of whatever kind, under any spelling.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.spelt.contains_key(name)
     }
 
     /// Whether a problem with this variable has been reported, so that its absence is no second one.

@@ -217,9 +217,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable::new("COMPRESSION", Choice, "how the pipe compresses layers that it pushes itself: `gzip`, or `zstd`, which old engines cannot pull").value("gzip"),
     Variable::new("PUSH_MODE", Choice, "`auto`, `engine`, `direct`").value("auto"),
     Variable::new("PUSH", Boolean, "`false`: build only").value("true"),
-    Variable::later("BUILD", Boolean, "`false`: push the image that is already in the engine")
-        .value("true")
-        .harmless(&["true"]),
+    Variable::new("BUILD", Boolean, "`false`: push the image that is already in the engine").value("true"),
     Variable::later("INDEX_FROM", List, "list of digests or tags to join into one image index"),
     Variable::new(
         "SKIP_UNCHANGED",

@@ -36,6 +36,13 @@ impl Engine {
         self.forget_images(trace).await
     }
 
+    /// Takes back the names that this run has given to images.
+    pub async fn restore_names(&self, trace: &Trace) {
+        for name in trace.made().names {
+            self.restore_name(trace, &name).await;
+        }
+    }
+
     /// Removes an image that this run made and another one of this run has replaced. One that cannot be removed stays.
     pub async fn discard(&self, trace: &Trace, image: &ImageId) {
         if trace.before.images.contains(image.as_str()) {

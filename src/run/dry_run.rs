@@ -1,6 +1,6 @@
 //! A run that only tells what it would do.
 
-use super::preflight::{Destination, Ready};
+use super::preflight::{Destination, Existing, Ready};
 use crate::config::Config;
 use crate::plan::preview;
 use crate::progress::{Event, Log};
@@ -8,7 +8,13 @@ use crate::progress::{Event, Log};
 /// Tells the plan. The checks have told what there is; nothing was changed, and nothing will be.
 pub(super) async fn tell(config: &Config, ready: &Ready, log: &Log) {
     log.send(Event::GroupStarted("Plan")).await;
-    let build = format!("build {} ({})", ready.context.dockerfile().path.display(), ready.choice.words);
+    let build = match (&ready.existing, &ready.context, &ready.choice) {
+        (Some(Existing { name, .. }), _, _) => format!("build nothing: the engine has {name}"),
+        (None, Some(context), Some(choice)) => {
+            format!("build {} ({})", context.dockerfile().path.display(), choice.words)
+        }
+        (None, _, _) => "build nothing".to_owned(),
+    };
     let course = ready.destinations.course.as_ref();
     let targets = ready.destinations.all.iter();
     let targets: Vec<_> = targets.map(|Destination { repository, tags, .. }| (repository, tags.as_slice())).collect();

@@ -1,6 +1,6 @@
 //! The work itself: build and push, or only what is missing.
 
-use super::preflight::{Destination, Ready};
+use super::preflight::{Destination, Existing, Ready};
 use super::{build, grouped, push, warn};
 use crate::config::{Config, Warning};
 use crate::engine::ImageId;
@@ -22,7 +22,7 @@ pub(super) enum Done {
 /// What the registries confirmed.
 pub(super) struct Pushed {
     pub(super) manifest: Manifest,
-    /// `None` when nothing was built.
+    /// The engine's; `None` when it has none, or one with other times.
     pub(super) image: Option<ImageId>,
     /// The tags of `TAG` that exist and name another image, which the run has left alone.
     pub(super) strangers: Vec<Tag>,
@@ -31,22 +31,27 @@ pub(super) struct Pushed {
 pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut Took) -> Result<Done, Failure> {
     match &ready.destinations.course {
         None => {
-            let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
+            let image = image(config, ready, log, took).await?;
             keep_in_engine(config, ready, &image, log).await?;
             Ok(Done::Built(image))
         }
         Some(Course::Build) => {
-            let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
+            let image = image(config, ready, log, took).await?;
             let pushing = push::marked(Box::pin(push::push(&image, config, ready, log)), ready, log);
-            let manifest = grouped("Push", log, &mut took.push, pushing).await?;
-            Ok(Done::Pushed(Pushed { manifest, image: Some(image), strangers: Vec::new() }))
+            let pushed = grouped("Push", log, &mut took.push, pushing).await;
+            if ready.existing.is_some() {
+                // A later run must not find this image under a name that it would look for.
+                ready.engine.restore_names(&ready.trace).await;
+            }
+            let manifest = pushed?;
+            Ok(Done::Pushed(Pushed { manifest, image: as_it_is(ready, image), strangers: Vec::new() }))
         }
         Some(Course::Compare { digest, holder, gaps }) => {
-            let image = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
+            let image = image(config, ready, log, took).await?;
             let filling =
                 push::marked(Box::pin(push::fill_if_same(&image, digest, *holder, gaps, ready, log)), ready, log);
             let manifest = grouped("Tags", log, &mut took.push, filling).await?;
-            Ok(Done::Pushed(Pushed { manifest, image: Some(image), strangers: Vec::new() }))
+            Ok(Done::Pushed(Pushed { manifest, image: as_it_is(ready, image), strangers: Vec::new() }))
         }
         Some(Course::Retag { gaps, .. }) => {
             let Some(there) = &ready.destinations.unchanged else { return Err(super::bug("no image to tag")) };
@@ -65,6 +70,19 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
             Ok(Done::Pushed(Pushed { manifest, image: None, strangers }))
         }
     }
+}
+
+/// The image that is built, or that was there before.
+async fn image(config: &Config, ready: &Ready, log: &Log, took: &mut Took) -> Result<ImageId, Failure> {
+    match &ready.existing {
+        Some(Existing { id, .. }) => Ok(id.clone()),
+        None => grouped("Build", log, &mut took.build, build::build(config, ready, log)).await,
+    }
+}
+
+/// The engine's image, if it is what was pushed.
+fn as_it_is(ready: &Ready, image: ImageId) -> Option<ImageId> {
+    Some(image).filter(|_| ready.epoch.is_none())
 }
 
 /// Tags the image in the engine, for whatever follows in the step.

@@ -37,9 +37,7 @@ pub(super) fn report(
         })
         .collect();
     let finished_at = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    // What has other times than in the engine is another image.
-    let in_engine = image.as_ref().filter(|_| ready.epoch.is_none()).map(ImageId::as_str);
-    let image_id = in_engine.or(manifest.config.as_ref().map(Digest::as_str));
+    let image_id = image.as_ref().map(ImageId::as_str).or(manifest.config.as_ref().map(Digest::as_str));
     let outcome = Outcome {
         repositories: &repositories,
         digest: &manifest.digest,

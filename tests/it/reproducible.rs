@@ -191,3 +191,20 @@ fn an_image_that_the_engine_does_not_give_is_not_pushed_with_other_times() {
     let run = pipe.run().exits(5).reports_nothing().says("no exports").says("; no tag has moved\n");
     assert_eq!(seen.seen("/push?"), 0, "{}", run.log);
 }
+
+#[test]
+fn a_base_layer_that_the_registry_has_is_not_sent_again() {
+    let pipe = clone(usual(), 77).dockerfile("FROM busybox:1.36\nCOPY . /app\nENV A=2\n");
+    let uploads = |from: usize| {
+        let requests = pipe.lab.requests(&pipe.repository);
+        let is_end =
+            |request: &&Value| request["method"] == "PUT" && request["path"].as_str().unwrap().contains("/blobs/");
+        (requests[from..].iter().filter(is_end).count(), requests.len())
+    };
+    let first = pipe.run().exits(0);
+    let (sent, from) = uploads(0);
+    assert_eq!(sent, 3, "{}", first.log);
+    let second = pipe.run().exits(0).says(" already there\n");
+    assert_eq!(uploads(from).0, 0, "{}", second.log);
+    assert_eq!(second.stdout, first.stdout);
+}

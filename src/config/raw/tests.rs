@@ -89,11 +89,11 @@ fn variables_of_later_versions_are_refused_by_name() {
     `PLATFORM` is not supported in this version
       hint: remove `PLATFORM`
     ");
-    insta::assert_snapshot!(problems(&[("INDEX_FROM", "a"), ("BUILD", "off")]), @r"
-    `BUILD` is not supported in this version
-      hint: remove `BUILD` or set it to `true`
+    insta::assert_snapshot!(problems(&[("INDEX_FROM", "a"), ("CODE_INSIGHTS", "on")]), @r"
     `INDEX_FROM` is not supported in this version
       hint: remove `INDEX_FROM`
+    `CODE_INSIGHTS` is not supported in this version
+      hint: remove `CODE_INSIGHTS` or set it to `false`
     ");
 }
 

@@ -15,9 +15,10 @@ use crate::progress::Log;
 /// Builds, by the builder that was chosen, or by the classic one where no session comes about and it can do it too.
 pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<ImageId, Failure> {
     let logins = logins(config, ready).await?;
-    if ready.choice.builder == Chosen::Buildkit {
+    let Some(choice) = &ready.choice else { return Err(super::bug("a build without a builder")) };
+    if choice.builder == Chosen::Buildkit {
         match buildkit::build(config, ready, &logins, log).await {
-            Err(Stop::NoSession(error)) if ready.choice.falls_back => {
+            Err(Stop::NoSession(error)) if choice.falls_back => {
                 let message = format!("{error}: built by the classic builder instead");
                 warn(log, [Warning { message, hint: error.hint() }]).await;
             }

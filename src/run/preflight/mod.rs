@@ -3,6 +3,8 @@
 mod account;
 mod denials;
 mod destination;
+mod existing;
+mod labels;
 mod look;
 mod permission;
 mod repository;
@@ -21,12 +23,13 @@ use crate::context::{Context, Request, Survey, Tree};
 use crate::dockerfile::{Dockerfile, Named, Rewritten, Source, Variables};
 use crate::engine::{Engine, Trace};
 use crate::error::Failure;
-use crate::plan::{Choice, Chosen, Wishes, choose, context_beyond_a_layer, epoch_in_force, times_that_stay};
+use crate::plan::{Choice, Chosen, Labels, Wishes, choose, context_beyond_a_layer, epoch_in_force, times_that_stay};
 use crate::progress::{Event, Log, bytes, counted};
 use crate::report::Folder;
 use crate::session::secrets::Secrets;
 
 pub(super) use destination::{Destination, Destinations};
+pub(super) use existing::Existing;
 pub(super) use look::CacheImage;
 pub(super) use unchanged::Mark;
 
@@ -38,9 +41,10 @@ const PIPES_STORAGE: &str = ".bitbucket/pipelines/generated";
 pub(super) struct Ready {
     pub(super) engine: Engine,
     pub(super) trace: Trace,
-    pub(super) context: Arc<Context>,
-    /// Which builder builds.
-    pub(super) choice: Choice,
+    /// `None` where nothing is built.
+    pub(super) context: Option<Arc<Context>>,
+    /// Which builder builds; `None` where nothing is.
+    pub(super) choice: Option<Choice>,
     pub(super) secrets: Secrets,
     pub(super) dockerfile: Dockerfile,
     /// What BuildKit is served; `None` for the classic builder.
@@ -52,6 +56,10 @@ pub(super) struct Ready {
     pub(super) destinations: Destinations,
     /// `SOURCE_DATE_EPOCH`, where it is the pipe that pushes and so can set the times in the image.
     pub(super) epoch: Option<u64>,
+    /// The labels that the image gets besides those that are given.
+    pub(super) labels: Labels,
+    /// The image that is pushed where none is built.
+    pub(super) existing: Option<Existing>,
 }
 
 /// The Dockerfile as BuildKit is served it, and what it needs.
@@ -69,6 +77,9 @@ pub(super) struct Served {
 
 /// Checks everything in parallel and tells what was found.
 pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failure>> {
+    if !config.builds {
+        return Box::pin(existing::check(config, log)).await;
+    }
     let (output, dry_run) = (config.output_dir.clone(), config.dry_run);
     let (tell, told) = oneshot::channel();
     let (destinations, (engine, context, secrets), output) = tokio::join!(
@@ -127,9 +138,24 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
             if !dry_run {
                 destinations.apply(log).await?;
             }
+            let labels = labels::automatic(config, &engine, &found.dockerfile);
             let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
             let epoch = epoch_in_force(config, engine.facts());
-            Ok(Ready { engine, trace, context, choice, secrets, dockerfile, served, told, output, destinations, epoch })
+            Ok(Ready {
+                engine,
+                trace,
+                context: Some(context),
+                choice: Some(choice),
+                secrets,
+                dockerfile,
+                served,
+                told,
+                output,
+                destinations,
+                epoch,
+                labels,
+                existing: None,
+            })
         }
         (destinations, engine, choice, context, served, secrets, output) => {
             let choice = choice.and_then(Result::err);

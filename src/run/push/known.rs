@@ -55,11 +55,11 @@ struct Source {
 
 /// Reads what images there are. It is only help: what cannot be read is passed over, and nothing is tried twice.
 pub(super) async fn known(config: &Config, ready: &Ready) -> Known {
-    if ready.epoch.is_some() {
-        // What a layer becomes is known when it was read, and whose compression it has must not depend on what a registry has.
-        return Known::default();
-    }
     let mut sources = sources(config, ready);
+    if let (true, Some(first)) = (ready.epoch.is_some(), ready.destinations.all.first()) {
+        // Base images were compressed by others.
+        sources.retain(|source| *source.registry.repository() == first.repository);
+    }
     sources.truncate(MOST);
     let facts = ready.engine.facts();
     let platform = format!("{}/{}", facts.os, facts.architecture);

@@ -29,7 +29,7 @@ use crate::config::{Config, IfTagExists};
 use crate::engine::ImageId;
 use crate::error::{ExitCode, Failure};
 use crate::image::{Digest, Tag};
-use crate::plan::{Gap, NotTheSame};
+use crate::plan::{Gap, NotTheSame, annotations};
 use crate::progress::{Event, Log};
 use crate::registry::{Manifest, Registry};
 
@@ -93,7 +93,8 @@ async fn several(
     log: &Log,
 ) -> Result<Manifest, Failure> {
     let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
-    let recipe = direct::Recipe { codec: config.compression, epoch: ready.epoch };
+    let annotations = annotations(&ready.labels, &config.build.labels);
+    let recipe = direct::Recipe { codec: config.compression, epoch: ready.epoch, annotations: &annotations };
     let known = known::known(config, ready).await;
     let manifest = direct::content(&ready.engine, image, &registries, recipe, &known, log).await?;
     tags::tags(image, &manifest, ready, 0, log).await?;
@@ -135,8 +136,10 @@ async fn difference(
         None => ready.engine.likeness(image).await?,
         Some(epoch) => direct::likeness(&ready.engine, image, epoch, log).await?,
     };
+    // An image of another run over the same files is the same, whatever it says of that run.
+    let is_own = |name: &str| ready.labels.iter().any(|(own, _)| own == name);
     Ok(match holder.registry.likeness(&there).await? {
-        Some(theirs) => ours.difference(&theirs),
+        Some(theirs) => ours.without_labels(is_own).difference(&theirs.without_labels(is_own)),
         None => Some("it is one image, the other an index of several".to_owned()),
     })
 }

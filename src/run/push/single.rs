@@ -11,7 +11,7 @@ use crate::compress::Codec;
 use crate::config::{Config, Warning};
 use crate::engine::{EngineLayer, Facts, ImageId};
 use crate::error::Failure;
-use crate::plan::{Load, Push, Pusher, pusher_by_kind, quicker_pusher};
+use crate::plan::{Load, Push, Pusher, annotations, pusher_by_kind, quicker_pusher};
 use crate::progress::{Event, Log};
 use crate::registry::Manifest;
 
@@ -74,7 +74,8 @@ pub(super) async fn push(
     } else {
         log.send(Event::Note(format!("pushed by the pipe: {why}"))).await;
     }
-    let recipe = Recipe { codec: config.compression, epoch: ready.epoch };
+    let annotations = annotations(&ready.labels, &config.build.labels);
+    let recipe = Recipe { codec: config.compression, epoch: ready.epoch, annotations: &annotations };
     match direct::content(&ready.engine, image, &[&destination.registry], recipe, &known, log).await {
         Ok(manifest) => {
             tags::tags(image, &manifest, ready, 0, log).await?;

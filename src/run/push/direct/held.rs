@@ -26,6 +26,7 @@ pub(super) struct Export<'a> {
     pub(super) layers: BTreeMap<&'a str, &'a Layer>,
     /// Where times were changed.
     pub(super) clamped: Option<Clamped<'a>>,
+    pub(super) annotations: &'a [(String, String)],
 }
 
 /// Layers that are not what the engine has given.
@@ -40,8 +41,8 @@ impl Export<'_> {
     pub(super) fn made(&self) -> Result<Held, Stop> {
         let (config, layers) = self.image()?;
         let digest = Digest::of(&config);
-        let manifest =
-            manifest((&digest, config.len() as u64), &layers).ok_or(Stop::Bug("the manifest cannot be written"))?;
+        let manifest = manifest((&digest, config.len() as u64), &layers, self.annotations)
+            .ok_or(Stop::Bug("the manifest cannot be written"))?;
         Ok(Held { manifest, blobs: vec![(digest, config)] })
     }
 

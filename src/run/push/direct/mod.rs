@@ -76,12 +76,14 @@ impl From<Stop> for NotPushed {
     }
 }
 
-/// What layers become.
+/// What layers become, and the manifest of them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Recipe {
+pub(super) struct Recipe<'a> {
     pub(super) codec: Codec,
     /// No time in them, or in the configuration, is later than this.
     pub(super) epoch: Option<u64>,
+    /// What a manifest in OCI's form says of the image.
+    pub(super) annotations: &'a [(String, String)],
 }
 
 /// Brings all content of an image, and its manifest, to all registries; no tag moves. What comes back is the manifest.
@@ -89,7 +91,7 @@ pub(super) async fn content(
     engine: &Engine,
     image: &ImageId,
     registries: &[&Registry],
-    recipe: Recipe,
+    recipe: Recipe<'_>,
     known: &Known,
     log: &Log,
 ) -> Result<Manifest, NotPushed> {
@@ -133,7 +135,7 @@ pub(super) async fn content(
 
 /// What counts of an image once no time in it is later than the epoch. For that all of it has to be read.
 pub(super) async fn likeness(engine: &Engine, image: &ImageId, epoch: u64, log: &Log) -> Result<Likeness, Failure> {
-    let recipe = Recipe { codec: Codec::default(), epoch: Some(epoch) };
+    let recipe = Recipe { codec: Codec::default(), epoch: Some(epoch), annotations: &[] };
     let mut transfer = Transfer::new(image, &[], false, recipe);
     let read = async {
         let export = engine.export(image).await?;

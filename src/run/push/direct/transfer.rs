@@ -32,6 +32,7 @@ pub(super) struct Transfer<'a> {
     workers: Workers,
     /// No time in a layer that the pipe compresses is later than this.
     epoch: Option<u64>,
+    annotations: &'a [(String, String)],
     /// Where there is one, the digests of layers as the engine has given them, by their paths.
     given: BTreeMap<String, Digest>,
     /// For each registry why it gets no more.
@@ -43,6 +44,9 @@ pub(super) struct Transfer<'a> {
     documents: Documents,
     /// By their paths in the export.
     layers: BTreeMap<String, Arrival>,
+    /// What layers may become where times are changed, by their paths: what all registries have of an image that was pushed before. Whether
+    /// it is that is known when the layer was read, and which blob it becomes must not depend on what a registry has.
+    guessed: BTreeMap<String, Layer>,
     /// The paths of layers that were recognised before they came, and not yet told of.
     recognised: BTreeSet<String>,
 }
@@ -60,7 +64,7 @@ impl<'a> Transfer<'a> {
         image: &'a ImageId,
         registries: &'a [&'a Registry],
         is_packed: bool,
-        Recipe { codec, epoch }: Recipe,
+        Recipe { codec, epoch, annotations }: Recipe<'a>,
     ) -> Self {
         let none = || registries.iter().map(|_| None).collect();
         Self {
@@ -69,12 +73,14 @@ impl<'a> Transfer<'a> {
             is_packed,
             workers: Workers::new(codec),
             epoch,
+            annotations,
             given: BTreeMap::new(),
             lost: none(),
             trouble: none(),
             stalled: vec![false; registries.len()],
             documents: Documents::default(),
             layers: BTreeMap::new(),
+            guessed: BTreeMap::new(),
             recognised: BTreeSet::new(),
         }
     }
@@ -86,6 +92,10 @@ impl<'a> Transfer<'a> {
         let found: Vec<Layer> = stream::iter(looks).buffered(LOOKS).filter_map(future::ready).collect().await;
         for (path, diff_id) in paths {
             let Some(layer) = found.iter().find(|layer| layer.diff_id == diff_id) else { continue };
+            if self.epoch.is_some() {
+                self.guessed.insert(path, layer.clone());
+                continue;
+            }
             let arrival = Arrival { layer: Some(layer.clone()), by: vec![true; self.registries.len()] };
             self.layers.insert(path.clone(), arrival);
             self.recognised.insert(path);
@@ -176,9 +186,10 @@ impl<'a> Transfer<'a> {
         !self.lost.is_empty() && self.lost.iter().all(Option::is_some)
     }
 
-    /// Whether it is of interest what a layer becomes, though nobody is to get it.
+    /// Whether it is of interest what a layer becomes, though nobody is to get it, or not yet.
     fn is_unknown(&self, path: &str) -> bool {
-        self.registries.is_empty() && self.layers.get(path).is_none_or(|arrival| arrival.layer.is_none())
+        let is_asked = self.registries.is_empty() || self.guessed.contains_key(path);
+        is_asked && self.layers.get(path).is_none_or(|arrival| arrival.layer.is_none())
     }
 
     /// The registries that a layer is to be sent to: those that do not have it, as far as its digest is known by now.
@@ -197,7 +208,8 @@ impl<'a> Transfer<'a> {
             arrival.layer = arrival.layer.or(is_everywhere.then_some(known));
         }
         let targets = (0..count).filter(|at| !arrival.by[*at] && self.lost[*at].is_none() && !self.stalled[*at]);
-        let targets = targets.collect();
+        let targets =
+            if arrival.layer.is_none() && self.guessed.contains_key(path) { Vec::new() } else { targets.collect() };
         self.layers.insert(path.to_owned(), arrival);
         targets
     }
@@ -276,6 +288,16 @@ impl<'a> Transfer<'a> {
             return Err(archive::Error::Damaged { path, expected, found: layer.digest }.into());
         }
         let Some(arrival) = self.layers.get_mut(&path) else { return Err(Stop::Bug("a layer that was not read")) };
+        if let Some(guessed) = self.guessed.remove(&path) {
+            // A blob of another compressor is sent by a further pass.
+            let is_there = guessed.digest == layer.digest;
+            arrival.layer = Some(layer);
+            arrival.by.fill(is_there);
+            if is_there {
+                told.exists(&path).await;
+            }
+            return Ok(());
+        }
         arrival.layer = Some(layer);
         for (at, end) in targets.into_iter().zip(ends) {
             match end {
@@ -318,7 +340,8 @@ impl<'a> Transfer<'a> {
     fn export(&self) -> Export<'_> {
         let layers = self.layers.iter().filter_map(|(path, arrival)| Some((path.as_str(), arrival.layer.as_ref()?)));
         let clamped = self.epoch.map(|epoch| Clamped { epoch, given: &self.given });
-        Export { image: self.image, documents: &self.documents, layers: layers.collect(), clamped }
+        let (image, documents, annotations) = (self.image, &self.documents, self.annotations);
+        Export { image, documents, layers: layers.collect(), clamped, annotations }
     }
 
     /// What the image becomes, when all of its layers were read.
