@@ -1,5 +1,5 @@
-# The pipe's image: one static binary and the CA roots it trusts, nothing else.
-# `dist/` holds both: the binary built for musl, and the roots as `etc/ssl/certs/ca-certificates.crt`.
+# The pipe's image: one static binary and the CA roots it trusts, nothing else. `release/build amd64 arm64` makes what `dist/` holds.
 FROM scratch
-COPY dist/ /
+ARG TARGETARCH
+COPY dist/${TARGETARCH}/ /
 ENTRYPOINT ["/ecr-pipe"]

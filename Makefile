@@ -27,6 +27,17 @@ bench: setup ## measure against the docker CLI, skopeo and crane, side by side
 	@tests/bench/install
 	tests/bench/run
 
+.PHONY: image
+image: setup ## build the image for both platforms by the pipe itself: dist/ecr-pipe.oci.tar
+	release/image
+
+.PHONY: release
+release: ## all that a release has, in dist/ (VERSION=1.2.3)
+	release/check "$(VERSION)"
+	$(MAKE) image
+	release/sbom
+	cd dist && sha256sum ecr-pipe.oci.tar ecr-pipe.cdx.json >SHA256SUMS && cat SHA256SUMS
+
 .PHONY: fmt
 fmt: ## format the code
 	cargo fmt

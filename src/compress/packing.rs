@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::Workers;
-use super::budget::{Budget, Share, held};
+use super::budget::{Budget, Share};
 use super::workers::Job;
 use crate::image::{Digest, Hasher};
 
@@ -108,18 +108,18 @@ impl Packing {
         let size = usize::try_from(self.left).unwrap_or(BLOCK).clamp(1, BLOCK);
         // Taken at once for the block and for what it becomes, so that nothing on its way ever waits for more.
         self.share = self.budget.share(if self.workers.is_some() { 2 * size } else { size }).await;
-        self.block = Vec::with_capacity(size);
+        self.block = self.budget.buffer(size);
     }
 
     fn end_block(&mut self) {
         let block = std::mem::take(&mut self.block);
         let Some(mut share) = self.share.take() else { return };
         let in_order = match &self.workers {
-            None => Block::AsItIs(held(block, share)),
+            None => Block::AsItIs(self.budget.held(block, share)),
             Some(workers) => {
                 let Some(own) = share.split(block.capacity()) else { return };
                 let (sender, result) = oneshot::channel();
-                let block = held(block, own);
+                let block = self.budget.held(block, own);
                 let _ = workers.send(Job { block: block.clone(), room: share, result: sender });
                 Block::Compressed { block, result }
             }

@@ -78,16 +78,16 @@ pub fn existing(images: &[Name], tags: &[Tag], names: &Names<'_>) -> Result<(Str
         let name = format!("{repository}:{tag}");
         names.get(name.as_str()).map(|id| (name.clone(), (*id).to_owned()))
     };
-    let named = |repository: &str| tags.iter().filter_map(|tag| found(repository, tag.as_str())).collect::<Vec<_>>();
+    let by_tags = |repository: &str| tags.iter().filter_map(|tag| found(repository, tag.as_str())).collect::<Vec<_>>();
     let bare: Vec<String> = images.iter().map(bare).collect();
     for repository in &bare {
-        let tagged = named(repository);
+        let tagged = by_tags(repository);
         if let Some(image) = one_of(&tagged)?.or_else(|| found(repository, LATEST)) {
             return Ok(image);
         }
     }
     let whole: Vec<String> = images.iter().flat_map(|image| whole(image, names)).collect();
-    let tagged = whole.iter().flat_map(|repository| named(repository).into_iter().chain(found(repository, LATEST)));
+    let tagged = whole.iter().flat_map(|repository| by_tags(repository).into_iter().chain(found(repository, LATEST)));
     if let Some(image) = one_of(&tagged.collect::<Vec<_>>())? {
         return Ok(image);
     }

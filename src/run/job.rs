@@ -1,6 +1,9 @@
 //! The work itself: build and push, or only what is missing.
 
+use futures_util::future::try_join;
+
 use super::preflight::{Destination, Existing, Ready};
+use super::push::Known;
 use super::{build, grouped, push, warn};
 use crate::config::{Config, Warning};
 use crate::engine::ImageId;
@@ -36,8 +39,8 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
             Ok(Done::Built(image))
         }
         Some(Course::Build) => {
-            let image = image(config, ready, log, took).await?;
-            let pushing = push::marked(Box::pin(push::push(&image, config, ready, log)), ready, log);
+            let (image, known) = image_and_known(config, ready, log, took).await?;
+            let pushing = push::marked(Box::pin(push::push(&image, known, config, ready, log)), ready, log);
             let pushed = grouped("Push", log, &mut took.push, pushing).await;
             if ready.existing.is_some() {
                 // A later run must not find this image under a name that it would look for.
@@ -78,6 +81,20 @@ async fn image(config: &Config, ready: &Ready, log: &Log, took: &mut Took) -> Re
         Some(Existing { id, .. }) => Ok(id.clone()),
         None => grouped("Build", log, &mut took.build, build::build(config, ready, log)).await,
     }
+}
+
+/// The same, with what the registry has, which is asked while the engine builds, since that takes longer.
+async fn image_and_known(
+    config: &Config,
+    ready: &Ready,
+    log: &Log,
+    took: &mut Took,
+) -> Result<(ImageId, Known), Failure> {
+    if let Some(Existing { id, .. }) = &ready.existing {
+        return Ok((id.clone(), push::known(config, ready).await));
+    }
+    let building = try_join(build::build(config, ready, log), async { Ok(push::known(config, ready).await) });
+    grouped("Build", log, &mut took.build, Box::pin(building)).await
 }
 
 /// The engine's image, if it is what was pushed.

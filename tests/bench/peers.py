@@ -75,6 +75,10 @@ class Push:
         """What nobody who takes the image out of the engine can do without."""
         return self.command(EXPORT, ["sh", "-c", f"exec {self.lab.facts['step_cli']} save {self.reference} >/dev/null"])
 
+    def first_byte(self) -> side.Side:
+        """Until then the engine writes the image to its disk, on one core, and nobody else can do anything."""
+        return self.command("export, until its first byte", ["sh", "-c", f"{self.lab.facts['step_cli']} save {self.reference} | head -c 1 >/dev/null"])
+
     def skopeo(self) -> side.Side:
         """Its notes on blobs are kept in /var/lib, where this one has nothing from the run before."""
         loader = next((CACHE / "skopeo/usr/lib").glob("*/ld-linux*"))

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from collections.abc import Callable, Iterator
 from lab import HERE, Lab
 from peak import Peak
 
-BINARY = HERE.parent.parent / "target/x86_64-unknown-linux-musl/release/ecr-pipe"
+PROJECT = HERE.parent.parent
+BINARY = PROJECT / "dist/amd64/ecr-pipe"
 KEYS = {"AWS_KEY": "AKIABENCHBENCHBENCH0", "AWS_SECRET": "bench-secret"}
 
 
@@ -28,6 +30,8 @@ class Run:
     seconds: float
     memory: int
     log: str
+    # Seconds of a core that its processes took.
+    cpu: float
     # Of the pipe: what each group of the log took.
     groups: dict[str, float] = dataclasses.field(default_factory=dict)
 
@@ -45,18 +49,24 @@ class Side:
     def run(self) -> Run:
         """Runs it once. It must succeed, or fail where that is what is measured."""
         with tempfile.TemporaryFile() as output:
-            began = time.monotonic()
+            spent, began = own_children(), time.monotonic()
             process = subprocess.Popen(self.command, env=self.environment, cwd=self.folder, stdout=output, stderr=output)
             peak = Peak(process.pid)
             process.wait()
             seconds = time.monotonic() - began
+            cpu = own_children() - spent
             memory = peak.stop()
             output.seek(0)
             log = output.read().decode(errors="replace")
         if (process.returncode != 0) != self.fails:
             sys.exit(f"{self.name}: {self.command} ended with {process.returncode}:\n{log[-4000:]}")
         groups = json.loads((self.output / "result.json").read_text())["seconds"] if self.output else {}
-        return Run(seconds, memory, log, groups)
+        return Run(seconds, memory, log, cpu, groups)
+
+
+def own_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def pipe_environment(lab: Lab, root: pathlib.Path, **more: str) -> dict[str, str]:

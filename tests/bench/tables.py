@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import auto
 import build
+import codec
+import cpu
 import curve
 import job
 import link
@@ -11,4 +13,5 @@ import push
 import spread
 from bench import Table
 
-TABLES: dict[str, Table] = {**build.TABLES, **push.TABLES, **auto.TABLES, **job.TABLES, **spread.TABLES, **link.TABLES, **curve.TABLES}
+TABLES: dict[str, Table] = {**build.TABLES, **push.TABLES, **cpu.TABLES, **auto.TABLES, **job.TABLES, **spread.TABLES,
+                            **link.TABLES, **curve.TABLES, **codec.TABLES}

@@ -151,3 +151,22 @@ fn many_small_layers_arrive_each_once() {
         assert_eq!(requests(&pipe, region, "PATCH", "").len(), 1, "only the base image is longer than a block");
     }
 }
+
+#[test]
+fn two_runs_that_push_the_same_blobs_at_once_both_succeed() {
+    let pipe = with_large_layers(3).var("CACHE", "none");
+    // No upload ends before each of the two runs has begun one.
+    let id = pipe.repository.clone();
+    fault(&pipe, &json!({"method": "PATCH", "path": "REPOSITORY/blobs/uploads/.", "times": 0, "id": id, "delay": 1}));
+    let began = Instant::now();
+    let pipe = pipe.var("TAG", "one");
+    let first = pipe.start();
+    let pipe = pipe.var("TAG", "two").var("OUTPUT_DIR", "second");
+    let second = pipe.start();
+    for (tag, child) in [("one", first), ("two", second)] {
+        let run = pipe.finish(child, began).exits(0);
+        is_everywhere(&pipe, &run, &[tag]);
+    }
+    let twice = |region| sent(&pipe, region).values().any(|times| *times == 2);
+    assert!(REGIONS.into_iter().any(twice), "the runs did not meet: {:?}", sent(&pipe, REGIONS[0]));
+}

@@ -207,7 +207,12 @@ fn by_turns(number: usize, regions: &'static [&'static str]) -> Step {
 
 #[test]
 fn a_run_that_is_killed_at_any_moment_ends_right_when_it_is_run_again() {
-    survives_kills(|number| by_turns(number, &REGIONS[..1]));
+    survives_kills(|number| {
+        let step = by_turns(number, &REGIONS[..1]);
+        // Each of the three in both modes.
+        let mode = ["engine", "direct"][number / 3 % 2];
+        Step { pipe: step.pipe.var("PUSH_MODE", mode), ..step }
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::super::preflight::{Destination, Ready, variables};
 use super::direct::{Layer, codec};
-use crate::config::Config;
+use crate::config::{Config, PushMode};
 use crate::dockerfile::Base;
 use crate::image::{Digest, ImageReference, Likeness, Name, Repository, Tag};
 use crate::registry::{Content, Descriptor, Manifest, Reference, Registry};
@@ -24,7 +24,7 @@ pub(super) struct KnownLayer {
 
 /// What is known, by diff id, best first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known(BTreeMap<Digest, Vec<KnownLayer>>);
+pub(in super::super) struct Known(BTreeMap<Digest, Vec<KnownLayer>>);
 
 impl Known {
     /// The blobs that a layer may be.
@@ -53,15 +53,20 @@ struct Source {
     manifest: Option<Manifest>,
 }
 
-/// Reads what images there are. It is only help: what cannot be read is passed over, and nothing is tried twice.
-pub(super) async fn known(config: &Config, ready: &Ready) -> Known {
+/// Reads what images there are, where a push by the pipe is possible at all and could use it. It is only help: what cannot be read is
+/// passed over, and nothing is tried twice.
+pub(in super::super) async fn known(config: &Config, ready: &Ready) -> Known {
+    let facts = ready.engine.facts();
+    let several = ready.destinations.all.len() > 1;
+    if facts.keeps_compressed() || (config.push_mode == PushMode::Engine && !several) {
+        return Known::default();
+    }
     let mut sources = sources(config, ready);
     if let (true, Some(first)) = (ready.epoch.is_some(), ready.destinations.all.first()) {
         // Base images were compressed by others.
         sources.retain(|source| *source.registry.repository() == first.repository);
     }
     sources.truncate(MOST);
-    let facts = ready.engine.facts();
     let platform = format!("{}/{}", facts.os, facts.architecture);
     let looks = sources.iter().map(|source| async {
         let layers = source.layers(&platform).await;

@@ -35,18 +35,25 @@ use crate::registry::{Manifest, Registry};
 
 pub(super) use engine::login;
 pub(super) use fill::fill;
+pub(super) use known::{Known, known};
 pub(super) use mark::marked;
 pub(super) use retag::retag;
 use taken::Others;
 
 /// Brings the image to every repository, under every tag; what comes back is the manifest that the registries confirmed.
-pub(super) async fn push(image: &ImageId, config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+pub(super) async fn push(
+    image: &ImageId,
+    known: Known,
+    config: &Config,
+    ready: &Ready,
+    log: &Log,
+) -> Result<Manifest, Failure> {
     let rule = config.if_tag_exists;
     let all = &ready.destinations.all;
     if let Some(others) = taken::look(rule, all, image).await {
         return join(others, image, rule, ready, log).await;
     }
-    match bring(image, config, ready, log).await {
+    match bring(image, known, config, ready, log).await {
         Err(failure) if failure.code == ExitCode::Repository => match taken::look(rule, all, image).await {
             Some(others) => join(others, image, rule, ready, log).await,
             None => Err(failure),
@@ -76,17 +83,18 @@ async fn join(
     fill::read(&all[others.holder], digest).await
 }
 
-async fn bring(image: &ImageId, config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+async fn bring(image: &ImageId, known: Known, config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
     match ready.destinations.all.as_slice() {
         [] => Err(super::bug("there was no repository to push to")),
-        [one] => single::push(image, config, ready, one, log).await,
-        several => self::several(image, config, ready, several, log).await,
+        [one] => single::push(image, known, config, ready, one, log).await,
+        several => self::several(image, &known, config, ready, several, log).await,
     }
 }
 
 /// All content first, then all tags.
 async fn several(
     image: &ImageId,
+    known: &Known,
     config: &Config,
     ready: &Ready,
     several: &[Destination],
@@ -95,8 +103,7 @@ async fn several(
     let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
     let annotations = annotations(&ready.labels, &config.build.labels);
     let recipe = direct::Recipe { codec: config.compression, epoch: ready.epoch, annotations: &annotations };
-    let known = known::known(config, ready).await;
-    let manifest = direct::content(&ready.engine, image, &registries, recipe, &known, log).await?;
+    let manifest = direct::content(&ready.engine, image, &registries, recipe, known, log).await?;
     tags::tags(image, &manifest, ready, 0, log).await?;
     Ok(manifest)
 }

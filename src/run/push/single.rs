@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::super::preflight::{Destination, Ready};
 use super::super::{bug, warn};
 use super::direct::{self, NotPushed, Recipe};
-use super::known::{Known, known};
+use super::known::Known;
 use super::{engine, tags};
 use crate::compress::Codec;
 use crate::config::{Config, Warning};
@@ -15,7 +15,7 @@ use crate::plan::{Load, Push, Pusher, annotations, pusher_by_kind, quicker_pushe
 use crate::progress::{Event, Log};
 use crate::registry::Manifest;
 
-/// Below this an image is not worth a question, let alone an export.
+/// Below this an image is not worth an export.
 const SMALL: u64 = 10 << 20;
 
 /// Who pushes, and what is known of the layers where that counts.
@@ -56,12 +56,13 @@ impl Watch {
 /// Brings an image to a repository, under every tag.
 pub(super) async fn push(
     image: &ImageId,
+    known: Known,
     config: &Config,
     ready: &Ready,
     destination: &Destination,
     log: &Log,
 ) -> Result<Manifest, Failure> {
-    let Choice { push: Push { by, why }, known, watch } = choice(image, config, ready).await;
+    let Choice { push: Push { by, why }, known, watch } = choice(image, known, config, ready).await;
     if by == Pusher::Engine {
         log.send(Event::Note(format!("pushed by the engine: {why}"))).await;
         let is_too_much = |id: &str| watch.as_ref().is_some_and(|watch| watch.is_too_much(id));
@@ -94,24 +95,21 @@ pub(super) async fn push(
     Ok(manifest)
 }
 
-async fn choice(image: &ImageId, config: &Config, ready: &Ready) -> Choice {
+async fn choice(image: &ImageId, known: Known, config: &Config, ready: &Ready) -> Choice {
     let facts = ready.engine.facts();
     if let Some(push) = pusher_by_kind(config.push_mode, config.compression, ready.epoch.is_some(), facts) {
-        let of_use = push.by == Pusher::Pipe && !facts.keeps_compressed();
-        let known = if of_use { known(config, ready).await } else { Known::default() };
         return Choice { push, known, watch: None };
     }
-    let engine = |why: &str| {
+    let engine = |why: &str, known| {
         let push = Push { by: Pusher::Engine, why: why.to_owned() };
-        Choice { push, known: Known::default(), watch: None }
+        Choice { push, known, watch: None }
     };
     let Ok(layers) = ready.engine.layers(image).await else {
-        return engine("it does not tell how large the layers are");
+        return engine("it does not tell how large the layers are", known);
     };
     if sum(&layers) < SMALL {
-        return engine("the image is small");
+        return engine("the image is small", known);
     }
-    let known = known(config, ready).await;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (there, new): (Vec<_>, Vec<_>) = layers.iter().cloned().partition(|layer| !known.of(&layer.diff_id).is_empty());
     let largest = new.iter().map(|layer| layer.size).max().unwrap_or_default();
