@@ -36,10 +36,10 @@ impl Engine {
         self.forget_images(trace).await
     }
 
-    /// Takes back the names that this run has given to images.
-    pub async fn restore_names(&self, trace: &Trace) {
-        for name in trace.made().names {
-            self.restore_name(trace, &name).await;
+    /// Takes away the names that this run has made. One that was there before stays with the image that it was moved to.
+    pub async fn forget_new_names(&self, trace: &Trace) {
+        for name in trace.made().names.iter().filter(|name| trace.named_before(name).is_none()) {
+            self.restore_name(trace, name).await;
         }
     }
 

@@ -44,7 +44,7 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
             let pushed = grouped("Push", log, &mut took.push, pushing).await;
             if ready.existing.is_some() {
                 // A later run must not find this image under a name that it would look for.
-                ready.engine.restore_names(&ready.trace).await;
+                ready.engine.forget_new_names(&ready.trace).await;
             }
             let manifest = pushed?;
             Ok(Done::Pushed(Pushed { manifest, image: as_it_is(ready, image), strangers: Vec::new() }))

@@ -67,7 +67,8 @@ fn the_example_of_aws_ecr_push_image_runs_with_only_the_pipes_name_changed() {
         assert_eq!(run.log.contains("\nBuild\n"), number < 2, "{}", run.log);
         let env = run.image_env.expect("image.env");
         assert!(env.contains(&format!("IMAGE_TAGS={COMMIT},latest\n")), "{env}");
-        let image = format!("{}/my-docker-image:latest", lab.host("us-east-1"));
-        assert_eq!(lab.run(&image, &[]), format!("{mark}\n"));
+        lab.docker(&["login", "--username", "AWS", "--password", "lab.us-east-1.AKIALAB", &lab.host("us-east-1")]);
+        lab.docker(&["pull", "--quiet", run.stdout.trim()]);
+        assert_eq!(lab.run(run.stdout.trim(), &[]), format!("{mark}\n"));
     }
 }
