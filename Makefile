@@ -14,7 +14,7 @@ setup: ## install the compilers, and what the lab needs into a cache folder of i
 	@tests/lab/install
 
 .PHONY: try
-try: setup ## run the main job in the lab and show its log (ENGINE=20.10|26.1|28.5|28.5-containerd)
+try: setup ## run a step with the pipe in its container, in the lab (ENGINE=20.10|26.1|28.5|28.5-containerd)
 	cargo build --locked --bin ecr-pipe
 	tests/lab/try --engine $(ENGINE)
 

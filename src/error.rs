@@ -35,6 +35,54 @@ pub enum ExitCode {
     Terminated = 143,
 }
 
+impl ExitCode {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Done,
+        Self::Bug,
+        Self::Variables,
+        Self::Credentials,
+        Self::Repository,
+        Self::Engine,
+        Self::Build,
+        Self::Push,
+        Self::Scan,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// One line for the README.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Bug => "a fault of ecr-pipe: please report it",
+            Self::Variables => "a variable, the Dockerfile or the build context",
+            Self::Credentials => "AWS credentials or permission",
+            Self::Repository => "repository missing, or its tag policy forbids the tag",
+            Self::Engine => "the engine cannot be reached or refuses",
+            Self::Build => "the build failed",
+            Self::Push => "the push failed",
+            Self::Scan => "the image is pushed, but its scan found too much or has no result",
+            Self::Interrupted | Self::Terminated => "interrupted",
+        }
+    }
+
+    /// The codes with their meanings; those of one meaning share a row.
+    #[must_use]
+    pub fn table() -> Vec<(String, &'static str)> {
+        let mut rows: Vec<(String, &str)> = Vec::new();
+        for code in Self::ALL {
+            let number = code as u8;
+            match rows.last_mut() {
+                Some((codes, meaning)) if *meaning == code.meaning() => codes.push_str(&format!(", {number}")),
+                _ => rows.push((number.to_string(), code.meaning())),
+            }
+        }
+        rows
+    }
+}
+
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code as u8)
@@ -106,6 +154,14 @@ mod tests {
         for text in ["it is not a regular file", "an (os error of mine)", "(os error "] {
             assert_eq!(words(&io::Error::other(text)), text);
         }
+    }
+
+    #[test]
+    fn the_readme_has_the_table_of_exit_codes() {
+        let rows: String =
+            ExitCode::table().iter().map(|(codes, meaning)| format!("| {codes} | {meaning} |\n")).collect();
+        let table = format!("\n| exit code | meaning |\n| --- | --- |\n{rows}\n");
+        assert!(include_str!("../README.md").contains(&table), "README.md lacks this table:{table}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The order of a run is in [`run`]; `ARCHITECTURE.md` draws the rooms.
 
 pub mod archive;
+pub mod arguments;
 pub mod aws;
 pub mod compress;
 pub mod config;

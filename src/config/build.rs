@@ -20,6 +20,7 @@ pub(super) fn read(raw: &Raw, environment: &Environment, findings: &mut Findings
         context: context(raw, findings),
         dockerfile: dockerfile(raw, findings),
         target: scalars.target.clone(),
+        platforms: super::platform::platforms(raw, findings),
         args: arguments(raw, environment, findings),
         labels: labels(raw, findings),
         no_cache: raw.boolean("NO_CACHE", scalars.no_cache.as_deref(), false, findings),

@@ -4,6 +4,13 @@ use super::problem::{Findings, Problem};
 use super::raw::Raw;
 use super::{Builder, Cache};
 
+impl Cache {
+    /// Itself, or none.
+    pub(super) fn unless(self, off: bool) -> Self {
+        if off { Self::default() } else { self }
+    }
+}
+
 /// The builder; `Auto` when it is unset or not accepted.
 pub(super) fn builder(raw: &Raw, findings: &mut Findings) -> Builder {
     let words = raw.list("BUILDER");

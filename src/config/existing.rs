@@ -4,7 +4,7 @@ use super::problem::Findings;
 use super::raw::Raw;
 
 /// What only a build looks at.
-const OF_A_BUILD: [&str; 20] = [
+const OF_A_BUILD: [&str; 19] = [
     "CONTEXT",
     "DOCKERFILE",
     "TARGET",
@@ -24,19 +24,20 @@ const OF_A_BUILD: [&str; 20] = [
     "CACHE",
     "CACHE_FROM",
     "SKIP_UNCHANGED",
-    "INDEX_FROM",
 ];
 
 /// Whether something is built; what would do nothing otherwise is told.
 pub(super) fn builds(raw: &Raw, push: bool, findings: &mut Findings) -> bool {
-    if raw.boolean("BUILD", raw.scalars.build.as_deref(), true, findings) {
-        return true;
+    let builds = raw.boolean("BUILD", raw.scalars.build.as_deref(), true, findings);
+    // Beside `INDEX_FROM` it says nothing.
+    if builds || raw.is_given("INDEX_FROM") {
+        return builds;
     }
     if !push {
         let hint = "set one of them to `true`, or leave it out";
         findings.value("BUILD", "it is `false`, and `PUSH` is too: nothing is left to do", Some(hint.to_owned()));
     }
-    for name in OF_A_BUILD.into_iter().filter(|name| raw.is_set(name)) {
+    for name in OF_A_BUILD.into_iter().filter(|name| raw.is_given(name)) {
         let name = raw.name(name);
         let hint = format!("remove `{name}`, or say it where the image is built");
         findings.warn(format!("`{name}` does nothing while `BUILD` is `false`"), Some(hint));

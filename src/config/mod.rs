@@ -18,9 +18,11 @@ mod environment;
 mod epoch;
 mod existing;
 mod extra_host;
+mod index_from;
 mod keys;
 mod login;
 mod misspelt;
+mod platform;
 mod problem;
 mod push_mode;
 mod raw;
@@ -42,8 +44,9 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::compress::Codec;
-use crate::image::{Name, Tag};
+use crate::image::{Name, Platform, Tag};
 
+pub use index_from::IndexMember;
 pub use problem::{Problem, Problems};
 pub use push_mode::PushMode;
 pub use repository::{Encryption, PolicySource, RepositorySettings, TagMutability};
@@ -85,6 +88,8 @@ pub struct Config {
     pub push: bool,
     /// `BUILD`; `false` where an image is pushed that the engine has already.
     pub builds: bool,
+    /// `INDEX_FROM`; empty when nothing is joined.
+    pub index_from: Vec<IndexMember>,
     /// `SKIP_UNCHANGED`.
     pub skip_unchanged: SkipUnchanged,
     /// `PUSH_MODE`.
@@ -171,6 +176,8 @@ pub struct Build {
     pub dockerfile: Option<PathBuf>,
     /// `TARGET`.
     pub target: Option<String>,
+    /// `PLATFORM`, each once; empty when the engine's own is meant.
+    pub platforms: Vec<Platform>,
     /// `BUILD_ARGS`, in order; a `KEY` alone has been given its value from the environment, or left out when it has none.
     /// Values are treated as secrets, since users put some there.
     pub args: Vec<(String, SecretString)>,

@@ -119,8 +119,8 @@ impl Raw {
         self.spelt.get(name).copied().unwrap_or(name)
     }
 
-    /// Whether it has a value, of whatever kind, under any spelling.
-    pub(super) fn is_set(&self, name: &str) -> bool {
+    /// Whether the user has set it, in any spelling.
+    pub(super) fn is_given(&self, name: &str) -> bool {
         self.spelt.contains_key(name)
     }
 

@@ -12,8 +12,8 @@ use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
 use super::{
-    Bitbucket, Cache, Config, Network, SkipUnchanged, accounts, build, builder, compression, credentials, destination,
-    engine, epoch, existing, login, push_mode, repository, scan, secrets, unchanged,
+    Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, epoch,
+    existing, index_from, login, platform, push_mode, repository, scan, secrets, unchanged,
 };
 
 impl Config {
@@ -46,13 +46,14 @@ impl Config {
         let compression = compression::compression(&raw, found);
         let push_mode = push_mode::push_mode(&raw, images.as_deref().unwrap_or_default(), compression, found);
         let build = build::read(&raw, &environment, found);
+        platform::check(&build.platforms, push_mode, found);
         let builder = builder::builder(&raw, found);
-        let cache = epoch::cache(&raw, builder::cache(&raw, found), &build, push_mode, found);
-        let cache = if builds { cache } else { Cache::default() };
+        let index_from = index_from::read(&raw, push, found);
+        let is_unbuilt = !builds || !index_from.is_empty();
+        let cache = epoch::cache(&raw, builder::cache(&raw, found), &build, push_mode, found).unless(is_unbuilt);
         let registry_logins = login::read(&raw, &environment, found);
         let repository = repository::read(&raw, found);
-        let skip_unchanged = unchanged::read(&raw, &tags, found);
-        let skip_unchanged = if builds { skip_unchanged } else { SkipUnchanged::No };
+        let skip_unchanged = unchanged::read(&raw, &tags, found).unless(is_unbuilt);
         let scan = scan::gate(&raw, push, found);
         let dry_run = raw.boolean("DRY_RUN", raw.scalars.dry_run.as_deref(), false, found);
         let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
@@ -81,6 +82,7 @@ impl Config {
             repository,
             push,
             builds,
+            index_from,
             skip_unchanged,
             push_mode,
             scan,

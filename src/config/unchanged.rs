@@ -23,6 +23,11 @@ pub enum SkipUnchanged {
 }
 
 impl SkipUnchanged {
+    /// Itself, or off.
+    pub(super) fn unless(self, off: bool) -> Self {
+        if off { Self::No } else { self }
+    }
+
     /// Whether inputs are compared at all.
     #[must_use]
     pub fn is_on(self) -> bool {

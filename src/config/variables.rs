@@ -15,6 +15,8 @@ pub struct Variable {
     pub meaning: &'static str,
     /// A value that would be accepted, where not any is; for hints.
     pub example: &'static str,
+    /// The words that are accepted, where not more are.
+    pub choices: &'static [&'static str],
     /// Whether its value must never be shown.
     pub secret: bool,
     /// Whether this version does what it asks for.
@@ -67,11 +69,23 @@ pub enum Default {
 
 impl Variable {
     const fn new(name: &'static str, kind: Kind, meaning: &'static str) -> Self {
-        let (default, example) = match kind {
-            Kind::Boolean => (Default::Nothing, "true"),
-            _ => (Default::Nothing, ""),
+        let (example, choices): (_, &[_]) = match kind {
+            Kind::Boolean => ("true", &["true", "false"]),
+            _ => ("", &[]),
         };
-        Self { name, spellings: &[], kind, default, meaning, example, secret: false, supported: true, harmless: &[] }
+        let default = Default::Nothing;
+        Self {
+            name,
+            spellings: &[],
+            kind,
+            default,
+            meaning,
+            example,
+            choices,
+            secret: false,
+            supported: true,
+            harmless: &[],
+        }
     }
 
     const fn later(name: &'static str, kind: Kind, meaning: &'static str) -> Self {
@@ -96,6 +110,10 @@ impl Variable {
 
     const fn like(self, example: &'static str) -> Self {
         Self { example, ..self }
+    }
+
+    const fn among(self, choices: &'static [&'static str]) -> Self {
+        Self { choices, ..self }
     }
 
     const fn secret(self) -> Self {
@@ -158,7 +176,9 @@ pub const VARIABLES: &[Variable] = &[
         .derived("`<CONTEXT>/Dockerfile`")
         .like("docker/Dockerfile"),
     Variable::new("TARGET", Text, "stage to build").derived("the last one"),
-    Variable::later("PLATFORM", List, "platforms to build for").derived("the engine's own"),
+    Variable::new("PLATFORM", List, "list of platforms to build for, as `linux/amd64,linux/arm64`")
+        .derived("the engine's own")
+        .like("linux/arm64"),
     Variable::new(
         "BUILD_ARGS",
         Lines,
@@ -183,10 +203,11 @@ pub const VARIABLES: &[Variable] = &[
         "list of `host=…,username=…,password-env=VAR` for private base images, newlines or an array",
     )
     .like("host=docker.io,username=me,password-env=DOCKER_HUB_PASSWORD"),
-    Variable::new("BUILDER", List, "`auto`, `buildkit` or `classic`").value("auto").like("buildkit"),
+    Variable::new("BUILDER", List, "`auto`, `buildkit` or `classic`").value("auto").like("buildkit").among(&["auto", "buildkit", "classic"]),
     Variable::new("CACHE", Choice, "`auto` (image in ECR as cache source, inline cache written), `none`")
         .value("auto")
-        .like("none"),
+        .like("none")
+        .among(&["auto", "none"]),
     Variable::new("CACHE_FROM", List, "list of further cache images")
         .like("123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop:build"),
     Variable::new("CREATE_REPOSITORY", Boolean, "create the repository when it is missing").value("false"),
@@ -196,7 +217,10 @@ pub const VARIABLES: &[Variable] = &[
         "bring an existing repository to what the next seven say; without it they hold at creation only",
     )
     .value("false"),
-    Variable::new("TAG_MUTABILITY", Choice, "`mutable` or `immutable` tags").derived("leave as is").like("immutable"),
+    Variable::new("TAG_MUTABILITY", Choice, "`mutable` or `immutable` tags")
+        .derived("leave as is")
+        .like("immutable")
+        .among(&["mutable", "immutable"]),
     Variable::new("TAG_MUTABILITY_EXCEPT", List, "list of up to 5 filters, as `latest*`: tags under the opposite rule")
         .derived("none")
         .like("latest*"),
@@ -213,12 +237,21 @@ pub const VARIABLES: &[Variable] = &[
     Variable::new("REPOSITORY_TAGS", Lines, "list of `key=value`, newlines or an array: resource tags; others stay")
         .derived("leave as is")
         .like("team=shop"),
-    Variable::new("IF_TAG_EXISTS", Choice, "`overwrite`, `skip` (all tags exist: no build), `fail`").value("overwrite"),
-    Variable::new("COMPRESSION", Choice, "how the pipe compresses layers that it pushes itself: `gzip`, or `zstd`, which old engines cannot pull").value("gzip"),
-    Variable::new("PUSH_MODE", Choice, "`auto`, `engine`, `direct`").value("auto"),
+    Variable::new("IF_TAG_EXISTS", Choice, "`overwrite`, `skip` (all tags exist: no build), `fail`")
+        .value("overwrite")
+        .among(&["overwrite", "skip", "fail"]),
+    Variable::new("COMPRESSION", Choice, "how the pipe compresses layers that it pushes itself: `gzip`, or `zstd`, which old engines cannot pull")
+        .value("gzip")
+        .among(&["gzip", "zstd"]),
+    Variable::new("PUSH_MODE", Choice, "`auto`, `engine`, `direct`").value("auto").among(&["auto", "engine", "direct"]),
     Variable::new("PUSH", Boolean, "`false`: build only").value("true"),
     Variable::new("BUILD", Boolean, "`false`: push the image that is already in the engine").value("true"),
-    Variable::later("INDEX_FROM", List, "list of digests or tags to join into one image index"),
+    Variable::new(
+        "INDEX_FROM",
+        List,
+        "list of digests or tags in the repository to join into one image index; nothing is built",
+    )
+    .like("1.4.2-arm64"),
     Variable::new(
         "SKIP_UNCHANGED",
         Text,
@@ -232,9 +265,10 @@ pub const VARIABLES: &[Variable] = &[
         "wait for the scan; fail at this severity or above: `CRITICAL`, `HIGH`, `MEDIUM`, `LOW`, `INFORMATIONAL`, `UNDEFINED`",
     )
     .derived("off")
-    .like("HIGH"),
+    .like("HIGH")
+    .among(&["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED"]),
     Variable::new("SCAN_TIMEOUT", Duration, "how long to wait for the scan, as `90s`, `5m`, `1h`").value("5m").like("5m"),
-    Variable::new("SCAN_ON_MISSING", Choice, "what no result counts as: `fail` or `pass`").value("fail").like("fail"),
+    Variable::new("SCAN_ON_MISSING", Choice, "what no result counts as: `fail` or `pass`").value("fail").like("fail").among(&["fail", "pass"]),
     Variable::new("DRY_RUN", Boolean, "print the plan and stop").value("false"),
     Variable::new("OUTPUT_DIR", Path, "where `image.env` and `result.json` go").value(".ecr-pipe"),
     Variable::later("CODE_INSIGHTS", Boolean, "publish a report on the commit").value("true").harmless(&["false"]),

@@ -2,6 +2,7 @@
 
 use super::Needs;
 use crate::error::{ExitCode, Explain};
+use crate::image::Platform;
 
 /// Found before the build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +43,16 @@ pub enum Error {
         /// The folder's name.
         name: String,
     },
+    /// The stage that is built is fixed to another platform than is asked for.
+    #[error("the stage that begins on line {line} is for {found} by `--platform`, and `PLATFORM` asks for {asked}")]
+    OtherPlatform {
+        /// The line of its `FROM`.
+        line: usize,
+        /// What it is fixed to.
+        found: Box<Platform>,
+        /// What is asked for.
+        asked: Box<Platform>,
+    },
     /// A trigger that runs within this build.
     #[error(
         "`ONBUILD` (line {line}): with `BUILD_CONTEXTS` a later stage must not be based on a stage with such a trigger"
@@ -69,6 +80,9 @@ impl Explain for Error {
             Self::Mount { .. } => "write the mount out, without them",
             Self::CacheFrom { name, .. } => {
                 return Some(format!("make a stage of it, `FROM {name} AS …`, and take the cache from that"));
+            }
+            Self::OtherPlatform { .. } => {
+                "leave `--platform` to the stages that compile, as `--platform=$BUILDPLATFORM`, and take it out of this one"
             }
             Self::Onbuild { .. } => "write the instruction into the later stage",
         };

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
+use crate::image::Platform;
+
 /// No value that is worth knowing is longer; values can double in each line.
 const LIMIT: usize = 4096;
 
@@ -27,14 +29,24 @@ const PLATFORM: [&str; 8] = [
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// Those of the platform that is built on and for.
+    /// Those of a platform that is built on and for.
     #[must_use]
     pub fn of_platform(os: &str, architecture: &str) -> Self {
-        let value = |name: &str| match name {
-            "TARGETOS" | "BUILDOS" => os.to_owned(),
-            "TARGETARCH" | "BUILDARCH" => architecture.to_owned(),
-            "TARGETVARIANT" | "BUILDVARIANT" => String::new(),
-            _ => format!("{os}/{architecture}"),
+        let platform = Platform::of(os, architecture);
+        Self::of_platforms(&platform, &platform)
+    }
+
+    /// Those of the platform that is built on, and the one that is built for.
+    #[must_use]
+    pub fn of_platforms(build: &Platform, target: &Platform) -> Self {
+        let value = |name: &str| {
+            let platform = if name.starts_with("TARGET") { target } else { build };
+            match name {
+                "TARGETOS" | "BUILDOS" => platform.os.clone(),
+                "TARGETARCH" | "BUILDARCH" => platform.architecture().to_owned(),
+                "TARGETVARIANT" | "BUILDVARIANT" => platform.variant().to_owned(),
+                _ => platform.to_string(),
+            }
         };
         Self(PLATFORM.iter().map(|name| ((*name).to_owned(), value(name))).collect())
     }

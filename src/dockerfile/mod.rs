@@ -14,6 +14,7 @@ mod images;
 mod labels;
 mod needs;
 mod parse;
+mod platform;
 mod stage;
 mod step;
 mod words;

@@ -98,7 +98,7 @@ impl Dockerfile {
     }
 
     /// The arguments above the first `FROM`, with the platform's own.
-    fn globals(&self, given: &Variables) -> Variables {
+    pub(super) fn globals(&self, given: &Variables) -> Variables {
         let mut globals = given.platform();
         let end = self.stages.first().map_or(self.instructions.len(), |stage| stage.from);
         let args = self.instructions.iter().take(end).filter(|instruction| instruction.command.keyword == "ARG");

@@ -18,6 +18,7 @@ use super::trace::Notes;
 use super::{BuildError, Engine, Error, ImageId, Trace, denial, query};
 use crate::config::Build;
 use crate::dockerfile::Wording;
+use crate::image::Platform;
 use crate::progress::vertices::{Summary, Vertices};
 use crate::progress::{Event, Log};
 use crate::session::{Id, Session};
@@ -39,6 +40,8 @@ pub struct BuildkitRequest<'a> {
     pub session: &'a Id,
     /// A name for the build, by which it can be ended.
     pub build: &'a Id,
+    /// The platform to build for; `None` for the engine's own.
+    pub platform: Option<&'a Platform>,
     /// Images that may hold a cache.
     pub cache_from: &'a [String],
     /// Puts the engine's texts back into the words of the user's Dockerfile.

@@ -61,6 +61,7 @@ impl Engine {
         let facts = Facts {
             version: version.version.unwrap_or(ping.version),
             api,
+            plugins: info.as_ref().and_then(|info| info.plugins.as_ref()?.authorization.clone()).unwrap_or_default(),
             index: info.as_ref().and_then(|info| info.index_server_address.clone()),
             storage: info.map(Into::into),
             os: version.os.unwrap_or_default(),

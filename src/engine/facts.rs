@@ -7,6 +7,7 @@ use hyper::HeaderMap;
 use hyper::header::SERVER;
 
 use super::{ApiVersion, Error};
+use crate::image::Platform;
 
 /// Read once, when connecting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Facts {
     pub os: String,
     /// In Go's words: `amd64`, `arm64`.
     pub architecture: String,
+    /// Its authorisation plugins, which may refuse requests; none when it would not say.
+    pub plugins: Vec<String>,
     /// The address as `DOCKER_HOST` has it.
     pub address: String,
 }
@@ -37,6 +40,12 @@ pub struct Storage {
 }
 
 impl Facts {
+    /// Its own platform.
+    #[must_use]
+    pub fn platform(&self) -> Platform {
+        Platform::of(&self.os, &self.architecture)
+    }
+
     /// Whether it keeps layers compressed, as a registry has them. One that does not say where its images lie is an old one.
     #[must_use]
     pub fn keeps_compressed(&self) -> bool {

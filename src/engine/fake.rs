@@ -13,6 +13,7 @@ use crate::config::{Build, EngineAddress};
 /// A build of which nothing special is asked.
 pub(crate) fn plain() -> Build {
     Build {
+        platforms: Vec::new(),
         context: PathBuf::from("."),
         dockerfile: None,
         target: None,

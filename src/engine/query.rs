@@ -22,6 +22,9 @@ pub(super) fn of_buildkit(request: &BuildkitRequest<'_>) -> String {
     query.extend_pairs([("version", "2"), ("remote", "client-session"), ("rm", "1")]);
     query.extend_pairs([("session", request.session.as_str()), ("buildid", request.build.as_str())]);
     with_options(&mut query, request.dockerfile, request.options);
+    if let Some(platform) = request.platform {
+        query.append_pair("platform", &platform.to_string());
+    }
     if !request.cache_from.is_empty() {
         query.append_pair("cachefrom", &json!(request.cache_from).to_string());
     }
@@ -39,8 +42,8 @@ fn new() -> Query {
     Serializer::for_suffix("/build?".to_owned(), "/build?".len())
 }
 
-/// What both builders take. `platform` is never said: Bitbucket's plugin forbids it, and the engine's own is meant. Nor are
-/// tags: they are put on once the whole build has ended well.
+/// What both builders take. `platform` is not said where the engine's own is meant, since Bitbucket's plugin forbids it. Tags
+/// never are: they are put on once the whole build has ended well.
 fn with_options(query: &mut Query, dockerfile: &str, options: &Build) {
     query.append_pair("dockerfile", dockerfile);
     if let Some(target) = &options.target {

@@ -9,6 +9,7 @@ use crate::config::{Build, Builder};
 use crate::dockerfile::Needs;
 use crate::engine::{ApiVersion, Facts};
 use crate::error::{ExitCode, Explain};
+use crate::image::Platform;
 
 /// Everything that decides.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub struct Wishes<'a> {
     pub cache_from: &'a [String],
     /// What the engine is.
     pub engine: &'a Facts,
+    /// The platforms of `PLATFORM` that are not the engine's own.
+    pub foreign: &'a [Platform],
     /// What of the Dockerfile only BuildKit does, with lines.
     pub only_buildkit: Option<&'a Needs>,
     /// A path of the context that is not UTF-8.
@@ -64,6 +67,18 @@ pub enum Unbuildable {
         /// What BuildKit does with it in this engine.
         reason: String,
     },
+    /// The engine would, but a plugin that it asks refuses.
+    #[error(
+        "`PLATFORM`: the engine's own is {own}, and its authorisation plugin `{plugin}` lets no build be for another one, as {foreign} is"
+    )]
+    Caged {
+        /// The plugin.
+        plugin: &'static str,
+        /// The engine's own platform.
+        own: Platform,
+        /// The first platform that is not.
+        foreign: Platform,
+    },
     /// One thing needs BuildKit, another one the classic builder.
     #[error("`{variable}`: {reason}, and {what} needs BuildKit")]
     Neither {
@@ -80,6 +95,7 @@ impl Explain for Unbuildable {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::NotClassic { .. } | Self::NotBuildkit { .. } | Self::Neither { .. } => ExitCode::Variables,
+            Self::Caged { .. } => ExitCode::Engine,
         }
     }
 
@@ -87,6 +103,9 @@ impl Explain for Unbuildable {
         let hint = match self {
             Self::NotClassic { .. } => "remove `BUILDER`, or set it to `auto`",
             Self::NotBuildkit { .. } => "set `BUILDER` to `auto` or `classic`, or remove that variable",
+            Self::Caged { .. } => {
+                "build each platform in a step on its own machine (`runtime: cloud: arch: arm`) and join the images by `INDEX_FROM`, or use runtime v3 (`runtime: cloud: version: \"3\"`), which has no such plugin"
+            }
             Self::Neither { .. } => {
                 "remove one of the two, or use a newer engine, such as `image: docker:28-dind` for the docker service"
             }
@@ -94,6 +113,10 @@ impl Explain for Unbuildable {
         Some(hint.to_owned())
     }
 }
+
+/// The authorisation plugin of Bitbucket's runtime v2, which refuses builds for a platform (Bitbucket documentation, "Run Docker
+/// commands in Bitbucket Pipelines").
+const PIPELINES: &str = "pipelines";
 
 /// Engine 23.0: since then BuildKit is told of `SHM_SIZE` and `ULIMITS` (measured: 20.10 ignores both, 26.1 and 28.5 do not).
 const LIMITS: ApiVersion = ApiVersion { major: 1, minor: 42 };
@@ -103,6 +126,11 @@ const LIMITS: ApiVersion = ApiVersion { major: 1, minor: 42 };
 /// # Errors
 /// Everything that keeps the builder, or either of the two, from doing what is asked for.
 pub fn choose(wishes: &Wishes<'_>) -> Result<Choice, Vec<Unbuildable>> {
+    if let (Some(foreign), true) = (wishes.foreign.first(), wishes.engine.plugins.iter().any(|name| name == PIPELINES))
+    {
+        let own = wishes.engine.platform();
+        return Err(vec![Unbuildable::Caged { plugin: PIPELINES, own, foreign: foreign.clone() }]);
+    }
     let needs_buildkit = needs_buildkit(wishes);
     let needs_classic = needs_classic(wishes);
     let classic = |words: String| Ok(Choice { builder: Chosen::Classic, words, falls_back: false });
@@ -138,7 +166,9 @@ fn needs_buildkit(wishes: &Wishes<'_>) -> Vec<String> {
         ("`CACHE_FROM`", wishes.cache_from.is_empty()),
     ];
     let variables = variables.into_iter().filter(|(_, unset)| !unset).map(|(name, _)| name.to_owned());
-    variables.chain(wishes.only_buildkit.map(|what| format!("{what} in the Dockerfile"))).collect()
+    let foreign =
+        wishes.foreign.iter().take(1).map(|platform| format!("`PLATFORM` {platform}, which is not the engine's own,"));
+    variables.chain(foreign).chain(wishes.only_buildkit.map(|what| format!("{what} in the Dockerfile"))).collect()
 }
 
 /// What only the classic builder of this engine does.

@@ -56,8 +56,10 @@ pub struct BuildInputs<'a> {
     pub compression: Codec,
     /// Which builder builds.
     pub builder: &'static str,
-    /// The platform: the engine's own.
+    /// The engine's own platform.
     pub platform: (&'a str, &'a str),
+    /// `PLATFORM`, where that is something else.
+    pub platforms: Vec<String>,
     /// The engine's version.
     pub engine: &'a str,
 }
@@ -101,6 +103,7 @@ impl BuildInputs<'_> {
             compression,
             builder,
             platform: (os, architecture),
+            platforms,
             engine,
         } = self;
         encoding.number(FORMAT).bytes(dockerfile).text(context.as_str());
@@ -148,6 +151,10 @@ impl BuildInputs<'_> {
             Codec::Zstd => "zstd",
         });
         encoding.text(builder).text(os).text(architecture).text(engine);
+        // They come last, and without them nothing does: so it was before there were any.
+        for platform in platforms {
+            encoding.text(platform);
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 //! | `repository` | what of a repository is to be changed |
 //! | `fingerprint` | whether two builds have the same inputs |
 //! | `unchanged` | what becomes of the tags when an image has them already |
+//! | `index` | whether images make an index, and what becomes of the tags then |
 //! | `scan` | whether the scan of an image lets it pass |
 //! | `table` | the findings of a scan as a table |
 
@@ -22,6 +23,7 @@ mod cache;
 mod epoch;
 mod existing;
 mod fingerprint;
+mod index;
 mod labels;
 mod limits;
 mod preview;
@@ -37,6 +39,7 @@ pub use cache::cache_tags;
 pub use epoch::{epoch_in_force, times_that_stay};
 pub use existing::{Names as LocalNames, NoImage, existing};
 pub use fingerprint::{BuildInputs, Fingerprint, Inputs, InputsDigest, is_fingerprint};
+pub use index::{Contribution, Unjoinable, index_course, join};
 pub use labels::{Labels, Origin, annotations, labels};
 pub use limits::context_beyond_a_layer;
 pub use preview::preview;

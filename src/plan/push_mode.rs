@@ -118,6 +118,7 @@ mod tests {
             api: ApiVersion { major: 1, minor: 41 },
             storage: None,
             index: None,
+            plugins: Vec::new(),
             os: "linux".to_owned(),
             architecture: "amd64".to_owned(),
             address: String::new(),

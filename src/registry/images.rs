@@ -1,70 +1,41 @@
 //! The images that a manifest stands for.
 
-use std::collections::HashMap;
-
-use serde::Deserialize;
-
-use super::Manifest;
-use crate::image::Digest;
+use super::{Entry, Manifest};
+use crate::image::{Digest, Platform};
 
 /// An image, alone or in an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlatformImage {
     /// The digest of its manifest.
     pub digest: Digest,
-    /// `linux/arm64`, where it is told.
-    pub platform: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Index {
-    manifests: Vec<Child>,
-}
-
-#[derive(Deserialize)]
-struct Child {
-    digest: String,
-    platform: Option<Platform>,
-    annotations: Option<HashMap<String, String>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Platform {
-    os: String,
-    architecture: String,
-    variant: String,
+    /// What it runs on, where that is told.
+    pub platform: Option<Platform>,
 }
 
 impl Manifest {
     /// The images that it stands for: those of an index without attestations, else itself.
     #[must_use]
     pub fn images(&self) -> Vec<PlatformImage> {
-        match serde_json::from_slice::<Index>(&self.bytes) {
-            Ok(index) if self.config.is_none() => index.manifests.iter().filter_map(Child::image).collect(),
-            Ok(_) | Err(_) => vec![PlatformImage { digest: self.digest.clone(), platform: None }],
+        match self.entries() {
+            Some(entries) => {
+                entries.into_iter().filter(|entry| !entry.is_attestation()).map(PlatformImage::of).collect()
+            }
+            None => vec![PlatformImage { digest: self.digest.clone(), platform: None }],
         }
     }
 }
 
-impl Child {
-    /// `None` for an attestation, which BuildKit adds to an index as an image of no platform (BuildKit documentation,
-    /// "Attestation storage").
-    fn image(&self) -> Option<PlatformImage> {
-        let parts = self.platform.iter().flat_map(|platform| [&platform.os, &platform.architecture, &platform.variant]);
-        let parts: Vec<&str> = parts.map(String::as_str).filter(|part| !part.is_empty()).collect();
-        let is_attestation =
-            self.annotations.as_ref().is_some_and(|notes| notes.contains_key("vnd.docker.reference.type"));
-        if is_attestation || parts == ["unknown", "unknown"] {
-            return None;
-        }
-        let platform = Some(parts.join("/")).filter(|platform| !platform.is_empty());
-        Some(PlatformImage { digest: self.digest.parse().ok()?, platform })
+impl PlatformImage {
+    fn of(Entry { digest, platform, .. }: Entry) -> Self {
+        let told = platform.filter(|platform| !platform.os.is_empty() || !platform.architecture.is_empty());
+        Self { digest, platform: told }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use bytes::Bytes;
 
     use super::*;
@@ -86,7 +57,7 @@ mod tests {
         ]}));
         let of = |text: &str, platform: Option<&str>| PlatformImage {
             digest: Digest::of(text.as_bytes()),
-            platform: platform.map(str::to_owned),
+            platform: platform.map(|platform| platform.parse().unwrap()),
         };
         assert_eq!(found, [of("amd", Some("linux/amd64")), of("arm", Some("linux/arm/v7")), of("bare", None)]);
     }

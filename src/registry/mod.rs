@@ -10,6 +10,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod images;
+mod index;
 mod manifest;
 mod manifests;
 mod mount;
@@ -24,6 +25,7 @@ pub use client::Registry;
 pub use copy::copy;
 pub use error::Error;
 pub use images::PlatformImage;
+pub use index::{Entry, index};
 pub use manifest::{Content, Descriptor, Manifest};
 pub use manifests::Put;
 pub use pacer::Pacer;

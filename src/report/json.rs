@@ -21,7 +21,7 @@ struct Result<'a> {
     image_bytes: Option<u64>,
     tags: Vec<Tag<'a>>,
     repositories: Vec<Repository<'a>>,
-    engine: &'a str,
+    engine: Option<&'a str>,
     source: Source<'a>,
     seconds: Seconds,
 }

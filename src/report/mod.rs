@@ -28,8 +28,8 @@ pub struct Outcome<'a> {
     pub image_bytes: Option<u64>,
     /// Where the build came from.
     pub bitbucket: &'a Bitbucket,
-    /// The engine's version.
-    pub engine: &'a str,
+    /// The engine's version; `None` where none was needed.
+    pub engine: Option<&'a str>,
     /// When the run ended, RFC 3339.
     pub finished_at: &'a str,
     /// How long its parts took.

@@ -27,7 +27,7 @@ fn with_outcome<T>(look: impl FnOnce(&Outcome<'_>) -> T) -> T {
         image_id: Some("sha256:0cdbf38007b9f359645fb2d962819ee195e0de903800cd7d8aadae914608cba2"),
         image_bytes: Some(1_984_241),
         bitbucket: &bitbucket,
-        engine: "26.1.5",
+        engine: Some("26.1.5"),
         finished_at: "2026-11-24T11:30:00Z",
         took: Took {
             checks: Duration::from_millis(412),

@@ -4,6 +4,7 @@ mod build;
 mod dry_run;
 mod interrupt;
 mod job;
+mod join;
 mod preflight;
 mod push;
 mod report;
@@ -98,6 +99,9 @@ async fn whole(config: &Config, log: &Log, stdout: impl Write) -> Result<Vec<Str
     }
     install_crypto_provider();
     warn(log, config.warnings.iter().cloned()).await;
+    if !config.index_from.is_empty() {
+        return Box::pin(join::whole(config, log, &mut interrupts, stdout)).await;
+    }
 
     let mut took = Took::default();
     let checks = grouped("Checks", log, &mut took.checks, preflight::check(config, log));
@@ -111,12 +115,18 @@ async fn whole(config: &Config, log: &Log, stdout: impl Write) -> Result<Vec<Str
         return Ok(["dry run", "nothing was built, pushed or changed"].map(str::to_owned).to_vec());
     }
     let ended = tokio::select! {
-        ended = scan::gated(job(config, &ready, log, &mut took), config, &ready, log) => Ok(ended),
+        ended = scan::gated(job(config, &ready, log, &mut took), config, &ready.destinations.all, log) => Ok(ended),
         interrupted = interrupts.next() => Err(interrupted),
     };
     match ended {
-        Ok(Ok(Done::Built(image))) => Ok(vec![format!("built {}", image.short())]),
-        Ok(Ok(Done::Pushed(pushed))) => report::report(config, &ready, &pushed, took, stdout),
+        Ok(Ok(Done::Built(images))) => {
+            Ok(images.iter().map(|image| format!("built {}", build::told(image, &images))).collect())
+        }
+        Ok(Ok(Done::Pushed(pushed))) => {
+            let engine = ready.engine.facts().version.as_str();
+            let place = (&ready.destinations, Some(engine), ready.output.as_ref());
+            report::report(config, place, &pushed, took, stdout)
+        }
         Ok(Err(failures)) => Err(failures),
         Err(interrupted) => {
             undo(interrupted, &ready, &mut interrupts, log).await;

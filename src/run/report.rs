@@ -6,25 +6,24 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::job::Pushed;
-use super::preflight::{Destination, Ready};
+use super::preflight::{Destination, Destinations};
 use crate::config::Config;
 use crate::engine::ImageId;
 use crate::error::Failure;
 use crate::image::{Digest, Tag};
 use crate::plan::{Course, Gap, PlannedTag};
 use crate::progress::bytes;
-use crate::report::{Delivery, Outcome, Took, append_for_later_steps};
+use crate::report::{Delivery, Folder, Outcome, Took, append_for_later_steps};
 
 /// Writes the lines on stdout and the files; what comes back are the last lines of the log.
 pub(super) fn report(
     config: &Config,
-    ready: &Ready,
+    (destinations, engine, output): (&Destinations, Option<&str>, Option<&Folder>),
     Pushed { manifest, image, strangers }: &Pushed,
     took: Took,
     mut stdout: impl Write,
 ) -> Result<Vec<String>, Vec<Failure>> {
-    let repositories: Vec<Delivery> = ready
-        .destinations
+    let repositories: Vec<Delivery> = destinations
         .all
         .iter()
         .map(|Destination { repository, tags, .. }| Delivery {
@@ -45,7 +44,7 @@ pub(super) fn report(
         image_id,
         image_bytes: manifest.image_bytes,
         bitbucket: &config.bitbucket,
-        engine: &ready.engine.facts().version,
+        engine,
         finished_at: &finished_at.format(&Rfc3339).unwrap_or_default(),
         took,
     };
@@ -58,21 +57,22 @@ pub(super) fn report(
     if let Some(path) = &config.bitbucket.variables_path {
         append_for_later_steps(path, &outcome);
     }
-    if let Some(output) = &ready.output {
+    if let Some(output) = output {
         output.write(&outcome).map_err(|error| vec![error.into()])?;
     }
     let size = manifest.image_bytes.map(|size| format!(", {}", bytes(size))).unwrap_or_default();
     let tags = repositories.first().map(|delivery| delivery.tags.as_slice()).unwrap_or_default();
     let names: Vec<&str> = tags.iter().map(|(tag, _)| Tag::as_str(tag)).collect();
-    let verbs = uris.iter().enumerate().map(|(place, uri)| format!("{} {uri}", verb(ready, place)));
+    let verbs =
+        uris.iter().enumerate().map(|(place, uri)| format!("{} {uri}", verb(destinations.course.as_ref(), place)));
     let mut lines: Vec<String> = verbs.collect();
     lines.push(format!("tagged {}{size}", names.join(", ")));
     Ok(lines)
 }
 
 /// What was done for a repository.
-fn verb(ready: &Ready, place: usize) -> &'static str {
-    let gaps = match &ready.destinations.course {
+fn verb(course: Option<&Course>, place: usize) -> &'static str {
+    let gaps = match course {
         None | Some(Course::Build) => return "pushed",
         Some(Course::Compare { gaps, .. } | Course::Keep { gaps } | Course::Retag { gaps, .. }) => gaps,
     };

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::job::Done;
-use super::preflight::{Destination, Ready};
+use super::preflight::Destination;
 use super::{grouped, warn};
 use crate::aws::{Ecr, Findings, Scan, ScanReport, Started};
 use crate::config::duration::written;
@@ -36,14 +36,13 @@ const FRESH: Duration = Duration::from_hours(24);
 pub(super) async fn gated(
     job: impl Future<Output = Result<Done, Failure>>,
     config: &Config,
-    ready: &Ready,
+    all: &[Destination],
     log: &Log,
 ) -> Result<Done, Vec<Failure>> {
     let done = job.await.map_err(|failure| vec![failure])?;
     if let (Some(gate), Done::Pushed(pushed)) = (&config.scan, &done) {
-        let all = ready.destinations.all.iter();
-        let is_one_of_several = ready.destinations.all.len() > 1;
-        let gates = all.map(|Destination { repository, tokens, .. }| {
+        let is_one_of_several = all.len() > 1;
+        let gates = all.iter().map(|Destination { repository, tokens, .. }| {
             let place = if is_one_of_several { repository.to_string() } else { String::new() };
             self::gate(gate, tokens.ecr(), repository, &pushed.manifest, place, log)
         });
@@ -71,7 +70,7 @@ async fn gate(
     let until = Instant::now() + gate.timeout;
     let images = pushed.images();
     let waits = images.into_iter().map(|PlatformImage { digest, platform }| {
-        let platform = platform.unwrap_or_default();
+        let platform = platform.map(|platform| platform.to_string()).unwrap_or_default();
         let label = joined([&place, &platform]);
         let name = joined([&platform, digest.as_str()]);
         Watch { gate, ecr, repository, digest, label, name, log, until, told: None, asked: Asked::Not }

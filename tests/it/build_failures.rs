@@ -139,7 +139,7 @@ fn a_base_image_for_another_platform_is_told_by_the_classic_builder() {
             engine,
             6,
             "base image `busybox:1.36` does not exist for the platform asked for (image with reference busybox:1.36 was found",
-            "take `--platform` out of its `FROM` line, or use an image that exists for the engine's own platform",
+            "correct `--platform` in its `FROM` line or `PLATFORM`, or use an image that exists for that platform",
         );
     }
 }

@@ -308,7 +308,7 @@ fn a_base_image_for_other_platforms_only_is_told() {
             engine,
             6,
             "base image `busybox:s390x` does not exist for the platform asked for (no match for platform in manifest",
-            "take `--platform` out of its `FROM` line, or use an image that exists for the engine's own platform",
+            "correct `--platform` in its `FROM` line or `PLATFORM`, or use an image that exists for that platform",
         );
         assert!(run.log.contains("load metadata for docker.io/library/busybox:s390x"), "{}", run.log);
     }

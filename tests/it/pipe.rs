@@ -112,16 +112,28 @@ impl Pipe {
 
     /// Starts the pipe and leaves it running.
     pub(crate) fn start(&self) -> Child {
+        self.command().spawn().expect("the pipe starts")
+    }
+
+    fn command(&self) -> std::process::Command {
         let mut command = self.lab.command(env!("CARGO_BIN_EXE_ecr-pipe"), self.folder.path());
         command.envs(&self.variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().expect("the pipe starts")
+        command
     }
 
     /// Runs the pipe to its end.
     pub(crate) fn run(&self) -> Run {
         let began = Instant::now();
         self.finish(self.start(), began)
+    }
+
+    /// Runs the pipe to its end with one variable more.
+    pub(crate) fn run_with(&self, name: &str, value: &str) -> Run {
+        let began = Instant::now();
+        let mut command = self.command();
+        command.env(name, value);
+        self.finish(command.spawn().expect("the pipe starts"), began)
     }
 
     /// Runs the pipe to its end; with the run comes the peak of its memory in KiB (proc(5), `VmHWM`).

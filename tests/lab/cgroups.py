@@ -58,6 +58,19 @@ def enter(group: str) -> None:
     (folder / "cgroup.procs").write_text("0")
 
 
+def container(identity: str) -> pathlib.Path:
+    """The memory folder of a container of any lab; a LookupError while there is none."""
+    tree = ROOT if is_v2() else ROOT / "memory"
+    found = next(tree.glob(f"{PREFIX}*/{identity}"), None) if identity else None
+    if found is None:
+        raise LookupError(identity)
+    return found
+
+
+def peak(folder: pathlib.Path) -> int:
+    return int((folder / ("memory.peak" if is_v2() else "memory.max_usage_in_bytes")).read_text())
+
+
 def remove(group: str) -> None:
     """Folders are removed inside out. The kernel may need a moment after the last process of one is gone."""
     deadline = time.monotonic() + 2

@@ -7,8 +7,9 @@ import os
 import pathlib
 
 ENGINES = ["20.10", "26.1", "28.5", "28.5-containerd"]
-ACCOUNT = "000000000000"
-REGIONS = ["us-east-1", "eu-central-1"]
+# `lab up` names the account for its parts, which are processes of their own.
+ACCOUNT = os.environ.get("LAB_ACCOUNT", "000000000000")
+REGIONS = ["us-east-1", "eu-central-1", "eu-west-1"]
 MIRROR = "mirror.lab.test"
 # The two hosts that an engine asks for an image of Docker Hub: imitated, so that it meets the words users meet.
 HUB = "registry-1.docker.io"
@@ -18,6 +19,8 @@ PRIVATE = "registry.lab.test"
 PRIVATE_USER, PRIVATE_PASSWORD = "lab", "lab-password"
 ENGINE_TLS = "docker.lab.test"
 BRIDGE_HOST = "host.docker.internal"
+# Where Bitbucket has the clone of a step.
+CLONE = "/opt/atlassian/pipelines/agent/build"
 
 # All below /run, which is a private tmpfs in a lab.
 STATE = "/run/lab"
@@ -33,6 +36,9 @@ PORTS = {"ministack": 4566, "mirror": 5000, "mirror-store": 5001, "private-store
 BLOB_PORTS = {"us-east-1": 5003, "eu-central-1": 5004}
 
 HERE = pathlib.Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
+# The pipe as `cargo build` makes it.
+BINARY = PROJECT / "target/x86_64-unknown-linux-musl/debug/ecr-pipe"
 
 
 def cache() -> pathlib.Path:

@@ -23,6 +23,7 @@ ENV = {
     "LC_ALL": "C.UTF-8",
     "TMPDIR": f"{layout.STATE}/tmp",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "LAB_ACCOUNT": layout.ACCOUNT,
 }
 SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -98,7 +99,8 @@ def certificates() -> None:
 def start(wish: layout.Wish) -> list[Part]:
     ports, tools = layout.PORTS, layout.cache() / "tools"
     ministack = start_part("ministack", [layout.cache() / "venv/bin/ministack"], answers(ports["ministack"], "/_ministack/health"),
-                           {"GATEWAY_PORT": str(ports["ministack"]), "BIND_HOST": "127.0.0.1", "LOG_LEVEL": "WARNING"})
+                           {"GATEWAY_PORT": str(ports["ministack"]), "BIND_HOST": "127.0.0.1", "LOG_LEVEL": "WARNING",
+                            "MINISTACK_ACCOUNT_ID": layout.ACCOUNT})
     blobs = layout.BLOB_PORTS if wish.plain_blobs else {}
     proxy = start_part("faults", [sys.executable, layout.HERE / "faults.py"], listens(ports["faults"]), {"LAB_BLOB_PORTS": json.dumps(blobs)})
     config = write_nginx({layout.registry(region): port for region, port in blobs.items()})

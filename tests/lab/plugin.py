@@ -14,7 +14,9 @@ import socketserver
 import sys
 import urllib.parse
 
-CLONE_FOLDER = os.environ.get("BITBUCKET_CLONE_DIR", "/opt/atlassian/pipelines/agent/build")
+import layout
+
+CLONE_FOLDER = os.environ.get("BITBUCKET_CLONE_DIR", layout.CLONE)
 UNLISTED = "Command not supported."
 NAME = r"[^?]+"  # image names hold slashes
 

@@ -146,6 +146,7 @@ fn every_supported_variable_reaches_its_reader() {
                     "AWS_OIDC_ROLE_ARN" | "AWS_ROLE_ARN" => "arn:aws:iam::123456789012:role/ci",
                     "ALLOWED_ACCOUNT_IDS" => "123456789012",
                     "AWS_REGION" => "eu-central-1",
+                    "PLATFORM" => "linux/arm64",
                     "ULIMITS" => "core=1",
                     "BUILD_CONTEXTS" => "a=b",
                     "BUILDER" => "classic",
@@ -180,5 +181,20 @@ fn every_supported_variable_reaches_its_reader() {
                 result.map_or_else(|problems| explain(&problems), |_| String::new())
             );
         }
+    }
+}
+
+#[test]
+fn a_choice_takes_the_words_of_the_table_and_no_other() {
+    for variable in VARIABLES.iter().filter(|variable| variable.supported && !variable.choices.is_empty()) {
+        let with = |word| {
+            // `immutable` and the like need nothing else, and nothing else is given.
+            let pairs: Vec<_> = LEAST.into_iter().chain([(variable.name, word)]).collect();
+            exactly(&pairs).map_err(|problems| explain(&problems))
+        };
+        for choice in variable.choices {
+            assert!(with(choice).is_ok(), "{}: {choice}: {:?}", variable.name, with(choice).err());
+        }
+        assert!(with("elsewhere").is_err(), "{}", variable.name);
     }
 }

@@ -131,8 +131,6 @@ fn a_thoroughly_wrong_environment_is_told_everything_at_once() {
       hint: write it like `v1.2.3`
     `CONTEXT`: it is an address or standard input, expected a folder
       hint: clone it in the step and name its folder
-    `PLATFORM` is not supported in this version
-      hint: remove `PLATFORM`
     `BUILD_ARGS`: there is white space in the name of entry 1, expected `KEY=value` or `KEY`
       hint: write it like `VERSION=1.2.3`
     `BUILD_ARGS`: there is nothing before the `=` of entry 2, expected `KEY=value` or `KEY`

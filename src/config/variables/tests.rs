@@ -35,8 +35,16 @@ fn pipe_yml_variables() -> String {
     let mut list = String::new();
     for variable in VARIABLES.iter().filter(|variable| variable.supported) {
         let _ = writeln!(list, "  - name: {}", variable.name);
+        let _ = writeln!(list, "    description: '{}'", variable.meaning.replace('\'', "''"));
+        if variable.default == Default::Required {
+            let _ = writeln!(list, "    required: true");
+        }
         if let Default::Value(value) = variable.default {
             let _ = writeln!(list, "    default: '{value}'");
+        }
+        if !variable.choices.is_empty() {
+            let choices: Vec<String> = variable.choices.iter().map(|choice| format!("'{choice}'")).collect();
+            let _ = writeln!(list, "    allowed-values: [{}]", choices.join(", "));
         }
     }
     list.trim().to_owned()
@@ -93,4 +101,21 @@ fn a_default_of_a_later_variable_that_is_not_harmless_is_known() {
         .map(|variable| variable.name)
         .collect();
     assert_eq!(asking, ["CODE_INSIGHTS"]);
+}
+
+#[test]
+fn the_words_that_a_choice_accepts_are_listed() {
+    for variable in VARIABLES.iter().filter(|variable| variable.supported) {
+        assert!(variable.kind != Kind::Choice || !variable.choices.is_empty(), "{} has no choices", variable.name);
+        for choice in variable.choices.iter().filter(|_| variable.kind != Kind::Boolean) {
+            assert!(
+                variable.meaning.contains(&format!("`{choice}`")),
+                "{}: `{choice}` is not explained",
+                variable.name
+            );
+        }
+        if let (Default::Value(default), [_, ..]) = (variable.default, variable.choices) {
+            assert!(variable.choices.contains(&default), "{}: {default}", variable.name);
+        }
+    }
 }

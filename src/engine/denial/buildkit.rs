@@ -35,6 +35,10 @@ pub(in super::super) fn of_buildkit(message: &str, summary: &Summary) -> BuildEr
     let reason = without_frames(&one_line(message)).to_owned();
     let failed = summary.failed.as_ref();
     let step = failed.and_then(StepName::of_vertex);
+    // runc says it in place of the command (opencontainers/runc `libcontainer`), which is all that comes of it.
+    if let (Some(step), true) = (&step, failed.is_some_and(|failed| failed.last.contains("exec format error"))) {
+        return BuildError::Foreign { step: step.clone() };
+    }
     if let (Some(step), Some(exit_code)) = (&step, failed.and_then(|failed| failed.exit_code)) {
         return BuildError::Step { step: step.clone(), exit_code };
     }

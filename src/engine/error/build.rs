@@ -23,6 +23,12 @@ pub enum BuildError {
         /// The exit code of its command.
         exit_code: i64,
     },
+    /// A command is one that the engine's machine cannot run.
+    #[error("{step} cannot run on the engine's machine: `{}`: exec format error", step.instruction)]
+    Foreign {
+        /// The step.
+        step: StepName,
+    },
     /// A step failed for another reason.
     #[error("{step} failed: `{}`: {reason}", step.instruction)]
     StepBroken {
@@ -163,6 +169,7 @@ impl Explain for BuildError {
             | Self::TargetMissing { .. }
             | Self::NetworkMissing { .. } => ExitCode::Variables,
             Self::Step { .. }
+            | Self::Foreign { .. }
             | Self::StepBroken { .. }
             | Self::BaseMissing { .. }
             | Self::BasePlatform { .. }
@@ -186,12 +193,15 @@ impl Explain for BuildError {
                 "code 137 is a kill, mostly for want of memory: give the docker service more (`definitions: services: docker: memory: 2048`)"
             }
             Self::Step { .. } => "read the output of that step above: the last lines say what its command did not like",
+            Self::Foreign { .. } => {
+                "it is of another platform (compile on the engine's own by `FROM --platform=$BUILDPLATFORM`, install emulation, or build that platform on its own machine and join by `INDEX_FROM`), or a script without its `#!` line"
+            }
             Self::StepBroken { .. } | Self::Context(_) => return None,
             Self::BaseMissing { .. } => {
                 "check its name and tag in the Dockerfile's `FROM` or `COPY --from`; if it is private, give its registry in `REGISTRY_LOGINS`"
             }
             Self::BasePlatform { .. } => {
-                "take `--platform` out of its `FROM` line, or use an image that exists for the engine's own platform"
+                "correct `--platform` in its `FROM` line or `PLATFORM`, or use an image that exists for that platform"
             }
             Self::BaseName { .. } => {
                 "if it holds a variable, give that a value by `ARG <name>=<default>` before the first `FROM`, or in `BUILD_ARGS`"

@@ -11,6 +11,7 @@ fn engine(version: &str, minor: u16) -> Facts {
         api: ApiVersion { major: 1, minor },
         storage: None,
         index: None,
+        plugins: Vec::new(),
         os: "linux".to_owned(),
         architecture: "amd64".to_owned(),
         address: String::new(),
@@ -28,6 +29,7 @@ fn chosen(builder: Builder, change: impl Fn(&mut Build), old: bool, dockerfile: 
         build: &build,
         cache_from: &[],
         engine: &engine,
+        foreign: &[],
         only_buildkit: needs.as_ref(),
         not_utf8: None,
     };
@@ -71,6 +73,7 @@ fn a_file_name_that_is_not_utf8_is_left_to_the_classic_builder_if_that_will_do()
     let path = Path::new(std::ffi::OsStr::from_bytes(b"a/\xfc"));
     let needs = Dockerfile::parse(b"FROM a\nRUN <<EOF\nEOF\n").needs_buildkit(None);
     let wishes = |only_buildkit| Wishes {
+        foreign: &[],
         builder: Builder::Auto,
         build: &build,
         cache_from: &[],

@@ -23,6 +23,7 @@ struct Given {
     is_classic: bool,
     is_zstd: bool,
     platform: (String, String),
+    platforms: Vec<String>,
     engine: String,
 }
 
@@ -56,6 +57,7 @@ impl Given {
             compression: if self.is_zstd { Codec::Zstd } else { Codec::Gzip },
             builder: if self.is_classic { "classic" } else { "buildkit" },
             platform: (&self.platform.0, &self.platform.1),
+            platforms: self.platforms.clone(),
             engine: &self.engine,
         };
         let mut encoding = Encoding::into(Vec::new());
@@ -75,7 +77,14 @@ fn given() -> impl Strategy<Value = Given> {
     let one = (text(), text(), pairs(), pairs(), pairs(), pairs());
     let two = (proptest::option::of(text()), proptest::option::of(text()), proptest::collection::vec(text(), 0..3));
     let limits = proptest::collection::btree_map(text(), (-1_i64..2, -1_i64..2), 0..3);
-    let three = (number(), number(), limits, any::<(bool, bool)>(), (text(), text()), text());
+    let three = (
+        number(),
+        number(),
+        limits,
+        any::<(bool, bool)>(),
+        (text(), text(), proptest::collection::vec(text(), 0..3)),
+        text(),
+    );
     (one, two, three).prop_map(|(one, two, three)| Given {
         dockerfile: one.0.into_bytes(),
         context: one.1.into_bytes(),
@@ -91,14 +100,15 @@ fn given() -> impl Strategy<Value = Given> {
         ulimits: three.2,
         is_classic: three.3.0,
         is_zstd: three.3.1,
-        platform: three.4,
+        platform: (three.4.0, three.4.1),
+        platforms: three.4.2,
         engine: three.5,
     })
 }
 
 /// One input that is another.
 fn changed() -> impl Strategy<Value = (Given, Given, usize)> {
-    (given(), given(), 0_usize..17).prop_map(|(before, other, which)| {
+    (given(), given(), 0_usize..18).prop_map(|(before, other, which)| {
         let mut after = before.clone();
         match which {
             0 => after.dockerfile = other.dockerfile,
@@ -116,6 +126,7 @@ fn changed() -> impl Strategy<Value = (Given, Given, usize)> {
             12 => after.is_classic = other.is_classic,
             13 => after.platform = other.platform,
             14 => after.engine = other.engine,
+            16 => after.platforms = other.platforms,
             15 => after.is_zstd = other.is_zstd,
             // What leaves one place comes up in another.
             _ => std::mem::swap(&mut after.target, &mut after.network),
@@ -170,6 +181,7 @@ fn inputs() -> BuildInputs<'static> {
         compression: Codec::Gzip,
         builder: "buildkit",
         platform: ("linux", "amd64"),
+        platforms: Vec::new(),
         engine: "26.1.5",
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::preflight::{CacheImage, Destination, Ready, Served};
+use super::super::preflight::{CacheImage, Destination, Ready, Served, Target};
 use super::super::warn;
 use super::Stop;
 use crate::aws::{Action, allow};
@@ -15,6 +15,7 @@ use crate::error::Failure;
 use crate::image::Repository;
 use crate::progress::vertices::{Summary, Vertices};
 use crate::progress::{Event, Log, duration};
+use crate::registry::PlatformImage;
 use crate::session::filesync::{FileSync, Source};
 use crate::session::{Card, Id, Services, Session};
 
@@ -28,8 +29,14 @@ const EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// read of a layer, wrong bytes too, until its collector has been there, which is mostly at once (containerd, "Garbage Collection").
 const FORGETTING: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 
-pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log: &Log) -> Result<ImageId, Stop> {
-    let Some(served) = &ready.served else { return Err(bug("BuildKit without a Dockerfile").into()) };
+pub(super) async fn build(
+    target: &Target,
+    config: &Config,
+    ready: &Ready,
+    logins: &[Login],
+    log: &Log,
+) -> Result<ImageId, Stop> {
+    let Some(served) = &target.served else { return Err(bug("BuildKit without a Dockerfile").into()) };
     let Some(context) = &ready.context else { return Err(bug("a build without a context").into()) };
     let files = FileSync::new(sources(context, served));
     let services = Services { files: files.clone(), logins: logins.to_vec(), secrets: ready.secrets.clone() };
@@ -50,8 +57,9 @@ pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log:
     if let Some(epoch) = epoch.filter(|_| !options.args.iter().any(|(name, _)| name == EPOCH)) {
         options.args.push((EPOCH.to_owned(), epoch.to_string().into()));
     }
-    let caches = cache_from(config, ready);
-    let mut attempt = Attempt { ready, served, options, card: &card, id: &id, session: &mut session };
+    let own_cache = own_cache(target, config, ready);
+    let caches: Vec<String> = own_cache.iter().chain(&further_caches(config)).cloned().collect();
+    let mut attempt = Attempt { ready, target, served, options, card: &card, id: &id, session: &mut session };
     let mut built = attempt.build(&caches, Some(log)).await;
     for pause in FORGETTING {
         let (Err(error @ BuildError::LayerBroken { .. }), false) = (&built, caches.is_empty()) else { break };
@@ -80,14 +88,15 @@ pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log:
         if let Some(mark) = &ready.destinations.mark {
             mark.was_built_from(&built.summary.bases);
         }
-        tell_cache(&built.summary, ready, log).await;
+        tell_cache(&built.summary, own_cache.as_deref(), ready, log).await;
     }
-    Ok(super::told(files.sent(), built.map(|built| built.image), ready, log).await?)
+    Ok(super::finished(files.sent(), built.map(|built| built.image), ready, log).await?)
 }
 
 /// What each attempt at the build has in common.
 struct Attempt<'a> {
     ready: &'a Ready,
+    target: &'a Target,
     served: &'a Served,
     options: Build,
     card: &'a Card,
@@ -103,6 +112,7 @@ impl Attempt<'_> {
             options: &self.options,
             session: &self.card.id,
             build: self.id,
+            platform: self.target.is_foreign.then_some(&self.target.platform),
             cache_from,
             wording: &self.served.rewritten.wording,
         };
@@ -162,19 +172,28 @@ fn vertices(served: &Served) -> Vertices {
         .served_as(move |line| wording.line(line))
 }
 
-/// The images that may hold a cache, best first.
-fn cache_from(config: &Config, ready: &Ready) -> Vec<String> {
-    if config.build.no_cache {
-        return Vec::new();
+/// The image of the repository that may hold a cache: of an index that for the platform.
+fn own_cache(target: &Target, config: &Config, ready: &Ready) -> Option<String> {
+    let CacheImage { reference, manifest, .. } =
+        ready.destinations.cache.as_ref().filter(|_| !config.build.no_cache)?;
+    if manifest.config.is_some() {
+        return Some(reference.clone());
     }
-    let own = ready.destinations.cache.as_ref().map(|cache| cache.reference.clone());
-    own.into_iter().chain(config.cache.from.iter().cloned()).collect()
+    let images = manifest.images();
+    let is_its = |image: &&PlatformImage| image.platform.as_ref().is_some_and(|its| its.is_same(&target.platform));
+    let repository = reference.split_once('@').map_or(reference.as_str(), |(repository, _)| repository);
+    Some(format!("{repository}@{}", images.iter().find(is_its)?.digest))
+}
+
+/// Those of `CACHE_FROM`.
+fn further_caches(config: &Config) -> Vec<String> {
+    if config.build.no_cache { Vec::new() } else { config.cache.from.clone() }
 }
 
 /// Tells of each cache what it was good for.
-async fn tell_cache(summary: &Summary, ready: &Ready, log: &Log) {
+async fn tell_cache(summary: &Summary, own: Option<&str>, ready: &Ready, log: &Log) {
     for import in &summary.imports {
-        let own = ready.destinations.cache.as_ref().filter(|cache| cache.reference == import.reference);
+        let own = ready.destinations.cache.as_ref().filter(|_| own == Some(import.reference.as_str()));
         let name = own.map_or_else(|| import.reference.clone(), |cache| cache.tag.to_string());
         let words = match import.error.as_deref().map(CacheState::of) {
             // Which of several sources a step came from the engine does not tell, nor whether it had it itself.

@@ -24,5 +24,5 @@ pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log:
     }
     let request = ClassicRequest { dockerfile: context.dockerfile_name(), options: &options, logins };
     let built = ready.engine.build_classic(&request, stream.boxed(), &ready.trace, log).await;
-    super::told(sent.take(), built, ready, log).await
+    super::finished(sent.take(), built, ready, log).await
 }

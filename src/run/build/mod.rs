@@ -3,21 +3,53 @@
 mod buildkit;
 mod classic;
 
-use super::preflight::{Destination, Ready};
+use super::preflight::{Destination, Ready, Target};
 use super::warn;
 use crate::config::{Config, Warning};
 use crate::context::Sent;
 use crate::engine::{BuildError, Error, ImageId, Login};
 use crate::error::{Explain as _, Failure};
+use crate::image::Platform;
 use crate::plan::Chosen;
-use crate::progress::Log;
+use crate::progress::{Event, Log};
 
-/// Builds, by the builder that was chosen, or by the classic one where no session comes about and it can do it too.
-pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<ImageId, Failure> {
+/// What was built for a platform.
+#[derive(Clone, Debug)]
+pub(super) struct Image {
+    pub(super) platform: Platform,
+    pub(super) id: ImageId,
+}
+
+/// An image of some in a word for the log.
+pub(super) fn told(Image { platform, id }: &Image, all: &[Image]) -> String {
+    if all.len() == 1 { id.short().to_owned() } else { format!("{} for {platform}", id.short()) }
+}
+
+/// Builds for one platform after the other.
+pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<Vec<Image>, Failure> {
     let logins = logins(config, ready).await?;
+    let mut images = Vec::new();
+    for target in &ready.targets {
+        if ready.targets.len() > 1 {
+            log.send(Event::Note(format!("{}:", target.platform))).await;
+        }
+        let id = build_for(target, config, ready, &logins, log).await?;
+        images.push(Image { platform: target.platform.clone(), id });
+    }
+    Ok(images)
+}
+
+/// By the builder that was chosen, or by the classic one where no session comes about and it can do it too.
+async fn build_for(
+    target: &Target,
+    config: &Config,
+    ready: &Ready,
+    logins: &[Login],
+    log: &Log,
+) -> Result<ImageId, Failure> {
     let Some(choice) = &ready.choice else { return Err(super::bug("a build without a builder")) };
     if choice.builder == Chosen::Buildkit {
-        match buildkit::build(config, ready, &logins, log).await {
+        match buildkit::build(target, config, ready, logins, log).await {
             Err(Stop::NoSession(error)) if choice.falls_back => {
                 let message = format!("{error}: built by the classic builder instead");
                 warn(log, [Warning { message, hint: error.hint() }]).await;
@@ -27,7 +59,7 @@ pub(super) async fn build(config: &Config, ready: &Ready, log: &Log) -> Result<I
             Ok(image) => return Ok(image),
         }
     }
-    classic::build(config, ready, &logins, log).await
+    classic::build(config, ready, logins, log).await
 }
 
 /// Why BuildKit gave no image.
@@ -56,7 +88,7 @@ async fn logins(config: &Config, ready: &Ready) -> Result<Vec<Login>, Failure> {
 
 /// Tells what was odd about the files that were sent; an error that broke off the sending is the reason of the failure,
 /// whatever the engine says of it.
-async fn told(
+async fn finished(
     sent: Option<Sent>,
     built: Result<ImageId, BuildError>,
     ready: &Ready,

@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::image::{EcrHost, Name, Repository};
 use crate::net::Net;
 use crate::plan::repository::Wanted;
-use crate::plan::{Course, PlannedTag, Standing, course};
+use crate::plan::{Course, PlannedTag, Standing, course, index_course};
 use crate::progress::{Event, Log};
 use crate::registry::{Manifest, Pacer, Registry};
 
@@ -19,6 +19,7 @@ use super::super::backoff;
 use super::blocking;
 use super::denials::Denials;
 use super::look::{CacheImage, Look};
+use super::members::{self, Joined};
 use super::repository::{self, Found, Place};
 use super::unchanged::{self, Mark, Same, Seen};
 use super::{account, permission, scan};
@@ -38,6 +39,8 @@ pub(in super::super) struct Destinations {
     pub(in super::super) unchanged: Option<Manifest>,
     /// What marks the inputs of what will be pushed; `None` when they are not known or not of interest.
     pub(in super::super) mark: Option<Mark>,
+    /// The index that is to be; `None` without `INDEX_FROM`.
+    pub(in super::super) joined: Option<Joined>,
 }
 
 /// One repository, and how it is reached.
@@ -92,13 +95,19 @@ pub(super) async fn check(
         }
     }
     failures.extend(denials.tell(log).await);
-    let course = match (failures.is_empty(), config.push) {
-        (true, true) => decide(config, &all).map(Some),
-        (true, false) => Ok(None),
-        (false, _) => Err(failures),
+    let joined = if failures.is_empty() && !config.index_from.is_empty() {
+        Box::pin(members::look(&config.index_from, &all)).await.map(Some)
+    } else if failures.is_empty() {
+        Ok(None)
+    } else {
+        Err(failures)
     };
+    let course = joined.and_then(|joined| {
+        let course = config.push.then(|| decide(config, &all, joined.as_ref())).transpose()?;
+        Ok((course, joined))
+    });
     match course {
-        Ok(course) => Ok(Destinations { all, course, cache, wanted, unchanged: None, mark }),
+        Ok((course, joined)) => Ok(Destinations { all, course, cache, wanted, unchanged: None, mark, joined }),
         Err(failures) => {
             // What there is helps to understand what is wrong.
             if config.push {
@@ -137,7 +146,15 @@ async fn unbuilt(
     if !failures.is_empty() {
         return Err(failures);
     }
-    Ok(Destinations { all, course: Some(course), cache: None, wanted, unchanged: Some(manifest), mark: None })
+    Ok(Destinations {
+        all,
+        course: Some(course),
+        cache: None,
+        wanted,
+        unchanged: Some(manifest),
+        mark: None,
+        joined: None,
+    })
 }
 
 /// What the repositories of a region share.
@@ -277,7 +294,7 @@ async fn ask(
 }
 
 /// What becomes of the tags.
-fn decide(config: &Config, all: &[Destination]) -> Result<Course, Vec<Failure>> {
+fn decide(config: &Config, all: &[Destination], joined: Option<&Joined>) -> Result<Course, Vec<Failure>> {
     let standings: Vec<Standing<'_>> = all
         .iter()
         .map(|destination| Standing {
@@ -287,6 +304,9 @@ fn decide(config: &Config, all: &[Destination]) -> Result<Course, Vec<Failure>> 
             tags: &destination.tags,
         })
         .collect();
+    if let Some(Joined { index, .. }) = joined {
+        return index_course(config.if_tag_exists, &index.digest, &standings);
+    }
     course(config.if_tag_exists, &standings).map_err(|forbidden| forbidden.into_iter().map(Failure::from).collect())
 }
 
@@ -294,6 +314,11 @@ impl Destination {
     /// The tag policy as it will be at the push; `None` when the key may not ask.
     pub(in super::super) fn mutability(&self) -> Option<&Mutability> {
         self.found.as_ref().and_then(|found| found.mutability.as_ref())
+    }
+
+    /// Whether there is no such repository yet.
+    pub(super) fn is_missing(&self) -> bool {
+        self.found.as_ref().is_some_and(Found::is_missing)
     }
 
     /// What is to be done with the repository itself before the build, in a line; `None` when nothing is.

@@ -2,12 +2,14 @@
 
 use tokio::sync::oneshot;
 
+use super::super::build::Image;
 use super::super::warn;
-use super::{Ready, blocking, destination, engine_side, labels};
+use super::{Ready, Target, blocking, destination, engine_side, labels};
 use crate::config::Config;
 use crate::dockerfile::Dockerfile;
-use crate::engine::{ImageId, Trace};
+use crate::engine::{Engine, ImageId, Trace};
 use crate::error::Failure;
+use crate::image::Platform;
 use crate::plan::{LocalNames, epoch_in_force, existing, times_that_stay};
 use crate::progress::{Event, Log};
 use crate::report::Folder;
@@ -18,6 +20,14 @@ pub(in super::super) struct Existing {
     /// What the engine calls it.
     pub(in super::super) name: String,
     pub(in super::super) id: ImageId,
+    platform: Platform,
+}
+
+impl Existing {
+    /// As if it had just been built.
+    pub(in super::super) fn image(&self) -> Image {
+        Image { platform: self.platform.clone(), id: self.id.clone() }
+    }
 }
 
 /// Checks what a push needs, in parallel, and finds the image.
@@ -39,9 +49,9 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     if let Ok((engine, trace)) = &engine {
         log.send(Event::Fact("engine", engine.facts().to_string())).await;
         warn(log, times_that_stay(config, engine.facts())).await;
-        image = Some(find(config, trace));
+        image = Some(find(config, engine, trace));
     }
-    if let Some(Ok(Existing { name, id })) = &image {
+    if let Some(Ok(Existing { name, id, .. })) = &image {
         log.send(Event::Fact("image", format!("{name}, {}", id.short()))).await;
     }
     match (destinations, engine, image, output) {
@@ -49,17 +59,18 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
             if !dry_run {
                 destinations.apply(log).await?;
             }
-            let dockerfile = Dockerfile::default();
+            let (dockerfile, platform) = (Dockerfile::default(), image.platform.clone());
+            let targets = vec![Target { platform, is_foreign: false, served: None }];
             Ok(Ready {
                 epoch: epoch_in_force(config, engine.facts()),
-                labels: labels::automatic(config, &engine, &dockerfile),
+                labels: labels::automatic(config, &engine, &dockerfile, &targets),
                 engine,
                 trace,
                 context: None,
                 choice: None,
                 secrets: Secrets::default(),
                 dockerfile,
-                served: None,
+                targets,
                 told: Vec::new(),
                 output,
                 destinations,
@@ -73,11 +84,11 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     }
 }
 
-fn find(config: &Config, trace: &Trace) -> Result<Existing, Vec<Failure>> {
+fn find(config: &Config, engine: &Engine, trace: &Trace) -> Result<Existing, Vec<Failure>> {
     let names: LocalNames<'_> = trace.names().collect();
     let (name, _) = existing(&config.images, &config.tags, &names).map_err(|error| vec![Failure::from(error)])?;
     match trace.image_named(&name) {
-        Some(id) => Ok(Existing { name, id }),
+        Some(id) => Ok(Existing { name, id, platform: engine.facts().platform() }),
         None => Err(vec![super::super::bug("an image without an id")]),
     }
 }

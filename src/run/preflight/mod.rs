@@ -4,23 +4,25 @@ mod account;
 mod denials;
 mod destination;
 mod existing;
+mod join;
 mod labels;
 mod look;
+mod members;
 mod permission;
 mod repository;
 mod scan;
+mod targets;
 mod unchanged;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
 use tokio::sync::oneshot;
 
 use super::warn;
 use crate::config::{Config, ContextSource, NamedContext};
 use crate::context::{Context, Request, Survey, Tree};
-use crate::dockerfile::{Dockerfile, Named, Rewritten, Source, Variables};
+use crate::dockerfile::Dockerfile;
 use crate::engine::{Engine, Trace};
 use crate::error::Failure;
 use crate::plan::{Choice, Chosen, Labels, Wishes, choose, context_beyond_a_layer, epoch_in_force, times_that_stay};
@@ -30,7 +32,10 @@ use crate::session::secrets::Secrets;
 
 pub(super) use destination::{Destination, Destinations};
 pub(super) use existing::Existing;
+pub(super) use join::{Joining, check_join};
 pub(super) use look::CacheImage;
+pub(super) use members::{Joined, Part};
+pub(super) use targets::{Served, Target, variables};
 pub(super) use unchanged::Mark;
 
 /// Where the pipes of a step keep their files, below the clone folder (Bitbucket documentation, "Advanced techniques for
@@ -47,8 +52,8 @@ pub(super) struct Ready {
     pub(super) choice: Option<Choice>,
     pub(super) secrets: Secrets,
     pub(super) dockerfile: Dockerfile,
-    /// What BuildKit is served; `None` for the classic builder.
-    pub(super) served: Option<Served>,
+    /// What is built for, one after the other; never empty.
+    pub(super) targets: Vec<Target>,
     /// What the log has said already of the context.
     pub(super) told: Vec<crate::context::Warning>,
     /// `None` in a dry run.
@@ -60,19 +65,6 @@ pub(super) struct Ready {
     pub(super) labels: Labels,
     /// The image that is pushed where none is built.
     pub(super) existing: Option<Existing>,
-}
-
-/// The Dockerfile as BuildKit is served it, and what it needs.
-pub(super) struct Served {
-    /// Its name, without folders.
-    pub(super) name: String,
-    /// Where it lies, for the log.
-    pub(super) path: String,
-    pub(super) rewritten: Rewritten,
-    /// The values of variables, as far as they are known before the build.
-    pub(super) variables: Variables,
-    /// The folders of `BUILD_CONTEXTS` that are used, by the paths at which they are served.
-    pub(super) folders: Vec<(String, Tree)>,
 }
 
 /// Checks everything in parallel and tells what was found.
@@ -121,24 +113,24 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     {
         look::tell_cache(config, destinations, log).await;
     }
-    let served = match (&context, &engine) {
-        (Ok(found), Ok((engine, _))) if is_buildkit => Some(found.serve(config, engine, log).await),
-        (_, _) => None,
+    let targets = match (&context, &engine, &choice) {
+        (Ok(found), Ok((engine, _)), Some(Ok(_))) => targets::targets(config, engine, found, is_buildkit, log).await,
+        (_, _, _) => Ok(Vec::new()),
     };
-    match (destinations, engine, choice, context, served.transpose(), secrets, output) {
+    match (destinations, engine, choice, context, targets, secrets, output) {
         (
             Ok(mut destinations),
             Ok((engine, trace)),
             Some(Ok(choice)),
             Ok(found),
-            Ok(served),
+            Ok(targets),
             Ok(secrets),
             Ok(output),
         ) => {
             if !dry_run {
                 destinations.apply(log).await?;
             }
-            let labels = labels::automatic(config, &engine, &found.dockerfile);
+            let labels = labels::automatic(config, &engine, &found.dockerfile, &targets);
             let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
             let epoch = epoch_in_force(config, engine.facts());
             Ok(Ready {
@@ -148,7 +140,7 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
                 choice: Some(choice),
                 secrets,
                 dockerfile,
-                served,
+                targets,
                 told,
                 output,
                 destinations,
@@ -157,10 +149,10 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
                 existing: None,
             })
         }
-        (destinations, engine, choice, context, served, secrets, output) => {
+        (destinations, engine, choice, context, targets, secrets, output) => {
             let choice = choice.and_then(Result::err);
             let failures =
-                [destinations.err(), engine.err(), choice, context.err(), served.err(), secrets.err(), output.err()];
+                [destinations.err(), engine.err(), choice, context.err(), targets.err(), secrets.err(), output.err()];
             Err(failures.into_iter().flatten().flatten().collect())
         }
     }
@@ -255,6 +247,7 @@ fn choice(config: &Config, engine: &Engine, found: &Found) -> Result<Choice, Vec
         build: &config.build,
         cache_from: &config.cache.from,
         engine: engine.facts(),
+        foreign: &targets::foreign(config, engine),
         only_buildkit: needs.as_ref(),
         not_utf8: found.survey.not_utf8.as_deref(),
     };
@@ -268,52 +261,7 @@ async fn engine_side(config: &Config) -> Result<(Engine, Trace), Vec<Failure>> {
     Ok((engine, trace))
 }
 
-/// What variables of the Dockerfile are known before the build.
-pub(super) fn variables(config: &Config, engine: &Engine) -> Variables {
-    let facts = engine.facts();
-    let given = config.build.args.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
-    Variables::of_platform(&facts.os, &facts.architecture).with(given)
-}
-
 impl Found {
-    /// The variables that are known before the build, and the Dockerfile with the named contexts put in.
-    fn rewritten(&self, config: &Config, engine: &Engine) -> (Variables, Result<Rewritten, crate::dockerfile::Error>) {
-        let variables = variables(config, engine);
-        let named = config.build.contexts.iter().map(|NamedContext { name, source }| Named {
-            name: name.clone(),
-            source: match source {
-                ContextSource::Folder(_) => Source::Folder,
-                ContextSource::Image(image) => Source::Image(image.clone()),
-            },
-        });
-        let rewritten = self.dockerfile.with_contexts(&named.collect::<Vec<_>>(), &variables);
-        (variables, rewritten)
-    }
-
-    /// Makes ready what BuildKit is served.
-    async fn serve(&self, config: &Config, engine: &Engine, log: &Log) -> Result<Served, Vec<Failure>> {
-        let (facts, build) = (engine.facts(), &config.build);
-        let (variables, rewritten) = self.rewritten(config, engine);
-        let frontend = self.dockerfile.check_frontend(&facts.version, build.target.as_deref(), &variables);
-        let rewritten = match (rewritten, frontend) {
-            (Ok(rewritten), Ok(())) => rewritten,
-            (rewritten, frontend) => {
-                return Err(rewritten.err().into_iter().chain(frontend.err()).map(Failure::from).collect());
-            }
-        };
-        for name in &rewritten.unused {
-            let message = format!("`BUILD_CONTEXTS`: nothing in the Dockerfile uses `{name}`");
-            let hint = Some("it is used by `FROM`, `COPY --from=` or `RUN --mount=from=`".to_owned());
-            log.send(Event::Warning { message, hint }).await;
-        }
-        let tree = |name: &str| self.folders.iter().find(|(other, _)| other == name).map(|(_, tree)| tree.clone());
-        let folders =
-            rewritten.folders.iter().filter_map(|folder| Some((folder.path.clone(), tree(&folder.name)?))).collect();
-        let path = &self.context.dockerfile().path;
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("Dockerfile").to_owned();
-        Ok(Served { name, path: path.display().to_string(), rewritten, variables, folders })
-    }
-
     /// Tells of the context. What of it cannot be sent is a failure for the classic builder, which is sent everything, and a
     /// warning for BuildKit, which may never ask for it.
     async fn tell(mut self, config: &Config, is_buildkit: bool, log: &Log) -> Result<Self, Vec<Failure>> {

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::destination::Reach;
-use super::{Found, choice};
+use super::{Found, choice, targets};
 use crate::aws::TaggedImage;
 use crate::config::duration::written;
 use crate::config::{Config, ContextSource, NamedContext, SkipUnchanged};
@@ -61,9 +61,9 @@ pub(super) struct Same {
 }
 
 impl Mark {
-    /// Takes the base images as the engine resolved them, by their references with digests.
+    /// Takes the base images of a build as the engine resolved them, by their references with digests.
     pub(in super::super) fn was_built_from(&self, bases: &[String]) {
-        *self.built_from.lock().unwrap_or_else(PoisonError::into_inner) = bases.to_vec();
+        self.built_from.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bases);
     }
 
     /// Whether what was built is what was looked at before the build; the error is why that is not certain.
@@ -109,16 +109,21 @@ fn another<'a>(bases: &[(ImageReference, Digest)], built_from: &'a [String]) -> 
 pub(super) async fn local(config: &Config, engine: &Engine, found: &Found, secrets: &Secrets) -> Option<Told> {
     let (build, facts) = (&config.build, engine.facts());
     let is_buildkit = choice(config, engine, found).ok()?.builder == Chosen::Buildkit;
-    let (variables, rewritten) = found.rewritten(config, engine);
-    let images = if is_buildkit {
-        Dockerfile::parse(&rewritten.ok()?.text).images(true, build.target.as_deref(), &variables)
-    } else {
-        found.dockerfile.images(false, build.target.as_deref(), &variables)
-    };
-    let images = match images {
-        Ok(images) => images,
-        Err(unclear) => return Some(Err(unclear.to_string())),
-    };
+    let mut images: Vec<ImageReference> = Vec::new();
+    for platform in targets::platforms(config, engine) {
+        let (variables, rewritten) = found.rewritten(config, engine, &platform);
+        let of_platform = if is_buildkit {
+            Dockerfile::parse(&rewritten.ok()?.text).images(true, build.target.as_deref(), &variables)
+        } else {
+            found.dockerfile.images(false, build.target.as_deref(), &variables)
+        };
+        match of_platform {
+            Ok(more) => images.extend(more),
+            Err(unclear) => return Some(Err(unclear.to_string())),
+        }
+    }
+    images.sort_unstable();
+    images.dedup();
     let folders = found.folders.iter().map(|(_, tree)| tree.clone());
     let trees: Vec<Tree> = std::iter::once(found.context.tree().clone()).chain(folders).collect();
     let read = move || {
@@ -152,11 +157,18 @@ pub(super) async fn local(config: &Config, engine: &Engine, found: &Found, secre
         compression: config.compression,
         builder: if is_buildkit { "buildkit" } else { "classic" },
         platform: (&facts.os, &facts.architecture),
+        platforms: asked_platforms(config, engine),
         engine: &facts.version,
     };
     let inputs = inputs.digest();
     let stamps = read.into_iter().map(|(tree, print)| (tree, print.stamp)).collect();
     Some(Ok(Local { inputs, images, stamps, engine: engine.clone() }))
+}
+
+/// What `PLATFORM` changes: nothing if it is the engine's own.
+fn asked_platforms(config: &Config, engine: &Engine) -> Vec<String> {
+    let foreign = targets::foreign(config, engine);
+    if foreign.is_empty() { Vec::new() } else { config.build.platforms.iter().map(ToString::to_string).collect() }
 }
 
 /// Looks for an image with the same inputs, and says what comes of it in a line.

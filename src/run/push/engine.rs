@@ -72,7 +72,7 @@ pub(super) async fn push(
 /// Why the push failed: a tag that may not move may have been free when the checks looked.
 async fn refusal(destination: &Destination, planned: &PlannedTag, image: &ImageId, error: PushError) -> Failure {
     if let PushError::TagImmutable { .. } = error
-        && let Some(taken) = taken(destination, planned, image).await
+        && let Some(taken) = taken(destination, planned, image.as_str()).await
     {
         return taken.into();
     }

@@ -1,6 +1,6 @@
 //! Tags that are missing get an image that is in ECR already: nothing is built, or what was built is the same.
 
-use super::super::preflight::{Destination, Ready};
+use super::super::preflight::Destination;
 use super::read_back::read_back;
 use super::taken::recheck_gaps;
 use crate::error::Failure;
@@ -10,12 +10,12 @@ use crate::progress::{Event, Log};
 use crate::registry::{self, Manifest, Registry};
 
 /// Gives the tags that are missing the images that they name elsewhere. What comes back is the manifest of the first tag.
-pub(in super::super) async fn fill(gaps: &[Gap], ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+pub(in super::super) async fn fill(gaps: &[Gap], all: &[Destination], log: &Log) -> Result<Manifest, Failure> {
     if gaps.is_empty() {
         log.send(Event::Note("all tags exist, nothing is built, since `IF_TAG_EXISTS` is `skip`".to_owned())).await;
     }
-    let images = put(gaps, &ready.destinations.all, log).await?;
-    first(gaps, images, &ready.destinations.all).await
+    let images = put(gaps, all, log).await?;
+    first(gaps, images, all).await
 }
 
 /// All content first, then the tags. What comes back are the images, each with the repository that it was read from.
@@ -58,10 +58,14 @@ async fn copy(image: &Manifest, from: usize, gaps: &[Gap], all: &[Destination], 
     if registries.is_empty() {
         return Ok(());
     }
-    let ends = registry::copy(image, &all[from].registry, &registries).await?;
+    bring(image, &all[from].registry, &registries, log).await
+}
+
+/// Copies an image to some registries, without a tag.
+pub(super) async fn bring(image: &Manifest, from: &Registry, to: &[&Registry], log: &Log) -> Result<(), Failure> {
     let mut failed = None;
-    for (to, end) in targets.iter().zip(ends) {
-        let repository = &all[*to].repository;
+    for (registry, end) in to.iter().zip(registry::copy(image, from, to).await?) {
+        let repository = registry.repository();
         match end {
             Ok(()) => log.send(Event::Note(format!("{} is in {repository}", image.digest))).await,
             Err(error) => failed = failed.or(Some((repository, Failure::from(error)))),

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::super::preflight::{Destination, Ready, variables};
+use super::super::preflight::{Destination, Ready, Target, variables};
 use super::direct::{Layer, codec};
 use crate::config::{Config, PushMode};
 use crate::dockerfile::Base;
-use crate::image::{Digest, ImageReference, Likeness, Name, Repository, Tag};
-use crate::registry::{Content, Descriptor, Manifest, Reference, Registry};
+use crate::image::{Digest, ImageReference, Likeness, Name, Platform, Repository, Tag};
+use crate::registry::{Content, Descriptor, Manifest, PlatformImage, Reference, Registry};
 
-/// How many images are read, with two requests each.
+/// How many images are read for a platform, with two requests each.
 const MOST: usize = 6;
 
 /// A layer, and a repository that has it.
@@ -53,23 +53,20 @@ struct Source {
     manifest: Option<Manifest>,
 }
 
-/// Reads what images there are, where a push by the pipe is possible at all and could use it. It is only help: what cannot be read is
-/// passed over, and nothing is tried twice.
+/// Reads what images there are for the platforms that are built for, where a push by the pipe is possible at all and could use it. It is
+/// only help: what cannot be read is passed over, and nothing is tried twice.
 pub(in super::super) async fn known(config: &Config, ready: &Ready) -> Known {
-    let facts = ready.engine.facts();
     let several = ready.destinations.all.len() > 1;
-    if facts.keeps_compressed() || (config.push_mode == PushMode::Engine && !several) {
+    if ready.engine.facts().keeps_compressed() || (config.push_mode == PushMode::Engine && !several) {
         return Known::default();
     }
-    let mut sources = sources(config, ready);
-    if let (true, Some(first)) = (ready.epoch.is_some(), ready.destinations.all.first()) {
-        // Base images were compressed by others.
-        sources.retain(|source| *source.registry.repository() == first.repository);
+    let mut sources: Vec<(Source, &Platform)> = Vec::new();
+    for Target { platform, .. } in &ready.targets {
+        let own = self::sources(config, ready, platform).into_iter().filter(|source| is_of_use(source, ready));
+        sources.extend(own.take(MOST).map(|source| (source, platform)));
     }
-    sources.truncate(MOST);
-    let platform = format!("{}/{}", facts.os, facts.architecture);
-    let looks = sources.iter().map(|source| async {
-        let layers = source.layers(&platform).await;
+    let looks = sources.iter().map(|(source, platform)| async {
+        let layers = source.layers(platform).await;
         (layers, source.registry.repository())
     });
     let mut known = Known::default();
@@ -79,7 +76,13 @@ pub(in super::super) async fn known(config: &Config, ready: &Ready) -> Known {
     known
 }
 
-fn sources(config: &Config, ready: &Ready) -> Vec<Source> {
+/// Where times are changed, all blobs are the pipe's own, and base images were compressed by others.
+fn is_of_use(source: &Source, ready: &Ready) -> bool {
+    let first = ready.destinations.all.first();
+    ready.epoch.is_none() || first.is_some_and(|first| *source.registry.repository() == first.repository)
+}
+
+fn sources(config: &Config, ready: &Ready, platform: &Platform) -> Vec<Source> {
     let Some(first) = ready.destinations.all.first() else { return Vec::new() };
     let registry = first.registry.impatient();
     let mut sources: Vec<Source> = Vec::new();
@@ -94,7 +97,7 @@ fn sources(config: &Config, ready: &Ready) -> Vec<Source> {
             sources.push(Source { registry, reference, manifest: None });
         }
     }
-    for (repository, reference) in bases(config, ready, first) {
+    for (repository, reference) in bases(config, ready, first, platform) {
         sources.push(Source { registry: registry.beside(repository), reference, manifest: None });
     }
     sources
@@ -102,8 +105,8 @@ fn sources(config: &Config, ready: &Ready) -> Vec<Source> {
 
 /// The base images that lie in the registry of a destination. Those of other registries were compressed by others, and so are of no
 /// use: their blobs are not here.
-fn bases(config: &Config, ready: &Ready, first: &Destination) -> Vec<(Repository, Reference)> {
-    let variables = variables(config, &ready.engine);
+fn bases(config: &Config, ready: &Ready, first: &Destination, platform: &Platform) -> Vec<(Repository, Reference)> {
+    let variables = variables(config, &ready.engine, platform);
     let host = first.repository.host.to_string();
     let mut bases = Vec::new();
     for base in ready.dockerfile.bases(&variables) {
@@ -130,14 +133,15 @@ fn named(image: &str, host: &str) -> Option<(Repository, Reference)> {
 
 impl Source {
     /// The layers of the image for a platform.
-    async fn layers(&self, platform: &str) -> Option<Vec<Layer>> {
+    async fn layers(&self, platform: &Platform) -> Option<Vec<Layer>> {
         let mut manifest = match &self.manifest {
             Some(manifest) => manifest.clone(),
             None => self.registry.manifest(self.reference.clone()).await.ok()??,
         };
         if manifest.config.is_none() {
             let images = manifest.images();
-            let ours = images.iter().find(|image| image.platform.as_deref() == Some(platform))?;
+            let is_ours = |image: &&PlatformImage| image.platform.as_ref().is_some_and(|its| its.is_same(platform));
+            let ours = images.iter().find(is_ours)?;
             manifest = self.registry.manifest(&ours.digest).await.ok()??;
         }
         let Content::Image(parts) = manifest.content().ok()? else { return None };

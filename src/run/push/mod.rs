@@ -7,23 +7,30 @@
 //! | `engine` | the push by the engine |
 //! | `direct` | the push by the pipe, to one repository or to several |
 //! | `tags` | the tags that content has got, from one registry to the next |
+//! | `platforms` | an image for each platform, and their index |
+//! | `difference` | whether what a repository has is what was built |
 //! | `fill` | an image that is there already, to where it is missing |
+//! | `index` | an index of images that are there already |
 //! | `retag` | tags for an image that has the same inputs |
 //! | `mark` | the tag by which it is known |
 //! | `taken` | tags that somebody else takes meanwhile |
 //! | `read_back` | what the registry has behind a tag must be what was pushed |
 
+mod difference;
 mod direct;
 mod engine;
 mod fill;
+mod index;
 mod known;
 mod mark;
+mod platforms;
 mod read_back;
 mod retag;
 mod single;
 mod tags;
 mod taken;
 
+use super::build::Image;
 use super::preflight::{Destination, Ready};
 use crate::config::{Config, IfTagExists};
 use crate::engine::ImageId;
@@ -33,16 +40,20 @@ use crate::plan::{Gap, NotTheSame, annotations};
 use crate::progress::{Event, Log};
 use crate::registry::{Manifest, Registry};
 
+use difference::difference;
+
 pub(super) use engine::login;
 pub(super) use fill::fill;
+pub(super) use index::index;
 pub(super) use known::{Known, known};
 pub(super) use mark::marked;
 pub(super) use retag::retag;
+use tags::Local;
 use taken::Others;
 
-/// Brings the image to every repository, under every tag; what comes back is the manifest that the registries confirmed.
+/// Brings what was built to every repository, under every tag; what comes back is the manifest that the registries confirmed.
 pub(super) async fn push(
-    image: &ImageId,
+    images: &[Image],
     known: Known,
     config: &Config,
     ready: &Ready,
@@ -50,15 +61,23 @@ pub(super) async fn push(
 ) -> Result<Manifest, Failure> {
     let rule = config.if_tag_exists;
     let all = &ready.destinations.all;
-    if let Some(others) = taken::look(rule, all, image).await {
-        return join(others, image, rule, ready, log).await;
+    if let Some(others) = taken::look(rule, all, id(images)).await {
+        return join(others, images, rule, ready, log).await;
     }
-    match bring(image, known, config, ready, log).await {
-        Err(failure) if failure.code == ExitCode::Repository => match taken::look(rule, all, image).await {
-            Some(others) => join(others, image, rule, ready, log).await,
+    match bring(images, known, config, ready, log).await {
+        Err(failure) if failure.code == ExitCode::Repository => match taken::look(rule, all, id(images)).await {
+            Some(others) => join(others, images, rule, ready, log).await,
             None => Err(failure),
         },
         ended => ended,
+    }
+}
+
+/// By which a manifest in a registry is known to be what was built. Of several images there is none before their index.
+fn id(images: &[Image]) -> &str {
+    match images {
+        [one] => one.id.as_str(),
+        _ => "",
     }
 }
 
@@ -66,7 +85,7 @@ pub(super) async fn push(
 /// exists: then it is another run of the same step, or the end of a push that a run which was killed had asked of the engine.
 async fn join(
     others: Others,
-    image: &ImageId,
+    images: &[Image],
     rule: IfTagExists,
     ready: &Ready,
     log: &Log,
@@ -74,7 +93,7 @@ async fn join(
     let Some(digest) = others.digest().filter(|_| rule == IfTagExists::Skip) else {
         return Err(others.refused(rule, None));
     };
-    if let Some(difference) = difference(image, digest, others.holder, ready, log).await? {
+    if let Some(difference) = difference(images, digest, others.holder, ready, log).await? {
         return Err(others.refused(rule, Some(difference)));
     }
     log.send(Event::Note(format!("{digest} was pushed by another run meanwhile and is the same image"))).await;
@@ -83,11 +102,12 @@ async fn join(
     fill::read(&all[others.holder], digest).await
 }
 
-async fn bring(image: &ImageId, known: Known, config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
-    match ready.destinations.all.as_slice() {
-        [] => Err(super::bug("there was no repository to push to")),
-        [one] => single::push(image, known, config, ready, one, log).await,
-        several => self::several(image, &known, config, ready, several, log).await,
+async fn bring(images: &[Image], known: Known, config: &Config, ready: &Ready, log: &Log) -> Result<Manifest, Failure> {
+    match (ready.destinations.all.as_slice(), images) {
+        ([], _) => Err(super::bug("there was no repository to push to")),
+        ([one], [image]) => single::push(&image.id, known, config, ready, one, log).await,
+        (several, [image]) => self::several(&image.id, &known, config, ready, several, log).await,
+        (_, images) => platforms::push(images, &known, config, ready, log).await,
     }
 }
 
@@ -101,23 +121,25 @@ async fn several(
     log: &Log,
 ) -> Result<Manifest, Failure> {
     let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
+    direct::tell_of_zstd(config.compression, &ready.engine, log).await;
     let annotations = annotations(&ready.labels, &config.build.labels);
     let recipe = direct::Recipe { codec: config.compression, epoch: ready.epoch, annotations: &annotations };
     let manifest = direct::content(&ready.engine, image, &registries, recipe, known, log).await?;
-    tags::tags(image, &manifest, ready, 0, log).await?;
+    let local = Local { engine: &ready.engine, trace: &ready.trace, image };
+    tags::tags(Some(local), &manifest, several, 0, log).await?;
     Ok(manifest)
 }
 
 /// Gives the tags that are missing the image that the others name, if it is what was built.
 pub(super) async fn fill_if_same(
-    image: &ImageId,
+    images: &[Image],
     digest: &Digest,
     holder: usize,
     gaps: &[Gap],
     ready: &Ready,
     log: &Log,
 ) -> Result<Manifest, Failure> {
-    if let Some(difference) = difference(image, digest, holder, ready, log).await? {
+    if let Some(difference) = difference(images, digest, holder, ready, log).await? {
         let all = &ready.destinations.all;
         let existing = all.iter().flat_map(|one| &one.tags).filter(|planned| planned.now.is_some());
         let mut existing: Vec<Tag> = existing.map(|planned| planned.tag.clone()).collect();
@@ -126,27 +148,5 @@ pub(super) async fn fill_if_same(
         let digest = digest.clone();
         return Err(NotTheSame { existing, digest, difference }.into());
     }
-    fill(gaps, ready, log).await
-}
-
-/// In what an image that a repository has differs from what was built.
-async fn difference(
-    image: &ImageId,
-    digest: &Digest,
-    holder: usize,
-    ready: &Ready,
-    log: &Log,
-) -> Result<Option<String>, Failure> {
-    let holder = &ready.destinations.all[holder];
-    let there = fill::read(holder, digest).await?;
-    let ours = match ready.epoch {
-        None => ready.engine.likeness(image).await?,
-        Some(epoch) => direct::likeness(&ready.engine, image, epoch, log).await?,
-    };
-    // An image of another run over the same files is the same, whatever it says of that run.
-    let is_own = |name: &str| ready.labels.iter().any(|(own, _)| own == name);
-    Ok(match holder.registry.likeness(&there).await? {
-        Some(theirs) => ours.without_labels(is_own).difference(&theirs.without_labels(is_own)),
-        None => Some("it is one image, the other an index of several".to_owned()),
-    })
+    fill(gaps, &ready.destinations.all, log).await
 }

@@ -6,6 +6,7 @@ use super::super::preflight::{Destination, Ready};
 use super::super::{bug, warn};
 use super::direct::{self, NotPushed, Recipe};
 use super::known::Known;
+use super::tags::Local;
 use super::{engine, tags};
 use crate::compress::Codec;
 use crate::config::{Config, Warning};
@@ -62,12 +63,13 @@ pub(super) async fn push(
     destination: &Destination,
     log: &Log,
 ) -> Result<Manifest, Failure> {
+    let (all, local) = (&ready.destinations.all, Local { engine: &ready.engine, trace: &ready.trace, image });
     let Choice { push: Push { by, why }, known, watch } = choice(image, known, config, ready).await;
     if by == Pusher::Engine {
         log.send(Event::Note(format!("pushed by the engine: {why}"))).await;
         let is_too_much = |id: &str| watch.as_ref().is_some_and(|watch| watch.is_too_much(id));
         if let Some(manifest) = engine::push(image, &is_too_much, ready, destination, log).await? {
-            tags::tags(image, &manifest, ready, 1, log).await?;
+            tags::tags(Some(local), &manifest, all, 1, log).await?;
             return Ok(manifest);
         }
         let text = "pushed by the pipe: the engine began to send layers that the registry has";
@@ -75,11 +77,12 @@ pub(super) async fn push(
     } else {
         log.send(Event::Note(format!("pushed by the pipe: {why}"))).await;
     }
+    direct::tell_of_zstd(config.compression, &ready.engine, log).await;
     let annotations = annotations(&ready.labels, &config.build.labels);
     let recipe = Recipe { codec: config.compression, epoch: ready.epoch, annotations: &annotations };
     match direct::content(&ready.engine, image, &[&destination.registry], recipe, &known, log).await {
         Ok(manifest) => {
-            tags::tags(image, &manifest, ready, 0, log).await?;
+            tags::tags(Some(local), &manifest, all, 0, log).await?;
             return Ok(manifest);
         }
         // What the user wants of the layers, or of a registry that refuses, no engine can do.
@@ -91,7 +94,7 @@ pub(super) async fn push(
     }
     let pushed = engine::push(image, &|_| false, ready, destination, log).await?;
     let manifest = pushed.ok_or_else(|| bug("a push was stopped without a reason"))?;
-    tags::tags(image, &manifest, ready, 1, log).await?;
+    tags::tags(Some(local), &manifest, all, 1, log).await?;
     Ok(manifest)
 }
 

@@ -1,34 +1,44 @@
 //! The tags, once all content is everywhere: each in all repositories before the next, in the order of `TAG`.
 
-use super::super::preflight::{Destination, Ready};
+use super::super::preflight::Destination;
 use super::read_back::read_back;
 use super::taken::taken;
-use crate::engine::ImageId;
+use crate::engine::{Engine, ImageId, Trace};
 use crate::error::Failure;
 use crate::image::{Repository, Tag};
 use crate::plan::PlannedTag;
 use crate::progress::{Event, Log};
 use crate::registry::{self, Manifest, Put};
 
+/// An image in the engine, which gets the tags too, for whatever follows in the step.
+#[derive(Clone, Copy)]
+pub(super) struct Local<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) trace: &'a Trace,
+    pub(super) image: &'a ImageId,
+}
+
 /// Moves the tags in every repository, but for the first ones, which are in place. Of what is there already, only the manifest
 /// travels.
 pub(super) async fn tags(
-    image: &ImageId,
+    local: Option<Local<'_>>,
     manifest: &Manifest,
-    ready: &Ready,
+    destinations: &[Destination],
     in_place: usize,
     log: &Log,
 ) -> Result<(), Failure> {
-    let destinations = &ready.destinations.all;
+    let id = local.map_or(manifest.digest.as_str(), |local| local.image.as_str());
     let names: Vec<&Tag> = destinations.first().into_iter().flat_map(|one| &one.tags).map(|one| &one.tag).collect();
     for (at, tag) in names.iter().enumerate().skip(in_place) {
         for (place, destination) in destinations.iter().enumerate() {
             let Destination { repository, registry, tags, .. } = destination;
             let moved = async {
-                ready.engine.tag(image, &repository.to_string(), tag, &ready.trace).await?;
+                if let Some(Local { engine, trace, image }) = local {
+                    engine.tag(image, &repository.to_string(), tag, trace).await?;
+                }
                 let put = match registry.put_manifest(*tag, manifest).await {
                     Ok(put) => put,
-                    Err(error) => return Err(refusal(destination, tags.get(at), image, error).await),
+                    Err(error) => return Err(refusal(destination, tags.get(at), id, error).await),
                 };
                 read_back(registry, repository, tag, manifest.digest.clone()).await?;
                 Ok(put)
@@ -50,14 +60,9 @@ pub(super) async fn tags(
 }
 
 /// Why a tag could not be put: one that may not move may have been free when the checks looked.
-async fn refusal(
-    destination: &Destination,
-    planned: Option<&PlannedTag>,
-    image: &ImageId,
-    error: registry::Error,
-) -> Failure {
+async fn refusal(destination: &Destination, planned: Option<&PlannedTag>, id: &str, error: registry::Error) -> Failure {
     if let (registry::Error::TagImmutable { .. }, Some(planned)) = (&error, planned)
-        && let Some(taken) = taken(destination, planned, image).await
+        && let Some(taken) = taken(destination, planned, id).await
     {
         return taken.into();
     }

@@ -4,7 +4,6 @@ use futures_util::future::join_all;
 
 use super::super::preflight::Destination;
 use crate::config::IfTagExists;
-use crate::engine::ImageId;
 use crate::error::{ExitCode, Explain, Failure};
 use crate::image::{Digest, Repository, Tag};
 use crate::plan::{Gap, PlannedTag};
@@ -73,13 +72,13 @@ impl Others {
 
 /// Looks once more, just before the push, at the tags that did not exist, where no tag may be moved by the user's rule. In a
 /// repository with immutable tags the registry itself sees to it.
-pub(super) async fn look(rule: IfTagExists, destinations: &[Destination], image: &ImageId) -> Option<Others> {
+pub(super) async fn look(rule: IfTagExists, destinations: &[Destination], id: &str) -> Option<Others> {
     if rule == IfTagExists::Overwrite {
         return None;
     }
     let new = destinations.iter().enumerate().flat_map(|(place, destination)| {
         let tags = destination.tags.iter().filter(|planned| planned.now.is_none());
-        tags.map(move |planned| async move { Some((place, taken(destination, planned, image).await?)) })
+        tags.map(move |planned| async move { Some((place, taken(destination, planned, id).await?)) })
     });
     let all: Vec<(usize, Taken)> = join_all(new).await.into_iter().flatten().collect();
     let (holder, first) = all.first().cloned()?;
@@ -103,9 +102,9 @@ pub(super) async fn recheck_gaps(gaps: &[Gap], destinations: &[Destination]) -> 
     join_all(looks).await.into_iter().flatten().next().map_or(Ok(()), |taken| Err(taken.into()))
 }
 
-/// Whether a tag that was new has been taken by another image. The same one was pushed by a run that was killed, whose push the
+/// Whether a tag that was new has been taken by another image than that of an id. The same one was pushed by a run that was killed, whose push the
 /// engine has finished meanwhile. A registry that does not tell is no reason to stop: the push says it better.
-pub(super) async fn taken(destination: &Destination, planned: &PlannedTag, image: &ImageId) -> Option<Taken> {
+pub(super) async fn taken(destination: &Destination, planned: &PlannedTag, id: &str) -> Option<Taken> {
     let Destination { repository, registry, .. } = destination;
     if planned.now.is_some() {
         return None;
@@ -118,5 +117,5 @@ pub(super) async fn taken(destination: &Destination, planned: &PlannedTag, image
         difference: None,
         skips: false,
     };
-    (!manifest.is_of(image.as_str())).then(taken)
+    (!manifest.is_of(id)).then(taken)
 }

@@ -96,7 +96,6 @@ pub(super) async fn content(
     log: &Log,
 ) -> Result<Manifest, NotPushed> {
     let is_packed = engine.facts().keeps_compressed();
-    tell_of_zstd(recipe.codec, is_packed, log).await;
     let mut transfer = Transfer::new(image, registries, is_packed, recipe);
     let mut waits = backoff().with_max_times(PASSES).build();
     let mut exported = Some(first_export(engine, image, known, &mut transfer).await);
@@ -163,7 +162,8 @@ async fn first_export(
 }
 
 /// What who asks for zstd should know.
-async fn tell_of_zstd(codec: Codec, is_packed: bool, log: &Log) {
+pub(super) async fn tell_of_zstd(codec: Codec, engine: &Engine, log: &Log) {
+    let is_packed = engine.facts().keeps_compressed();
     match codec {
         Codec::Gzip => {}
         Codec::Zstd if is_packed => {
