@@ -14,8 +14,9 @@ import sys
 import tarfile
 import urllib.request
 
-INDEX = "application/vnd.oci.image.index.v1+json"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+# The second form is what the pipe writes for images of engines whose store knows no other; readers of layouts take both.
+INDEX = ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"]
+MANIFEST = ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"]
 
 
 class Registry:
@@ -25,8 +26,10 @@ class Registry:
         self.trust = ssl.create_default_context(cafile=ca)
 
     def get(self, path: str) -> bytes:
-        headers = {"Authorization": self.login, "Accept": f"{INDEX}, {MANIFEST}"}
-        with urllib.request.urlopen(urllib.request.Request(f"{self.base}/{path}", headers=headers), context=self.trust) as answer:
+        request = urllib.request.Request(f"{self.base}/{path}", headers={"Accept": ", ".join(INDEX + MANIFEST)})
+        # Not for the store that a layer's answer names.
+        request.add_unredirected_header("Authorization", self.login)
+        with urllib.request.urlopen(request, context=self.trust) as answer:
             return answer.read()
 
     def content(self, kind: str, descriptor: dict) -> bytes:
@@ -52,7 +55,7 @@ def main(host: str, repository: str, tag: str, epoch: str, ca: str, path: str) -
     registry = Registry(host, repository, ca)
     raw = registry.get(f"manifests/{tag}")
     index = json.loads(raw)
-    if index.get("mediaType") != INDEX:
+    if index.get("mediaType") not in INDEX:
         sys.exit(f"{tag} is {index.get('mediaType')} and not an index")
     blobs = {digest(raw): raw}
     platforms = {}
@@ -65,9 +68,9 @@ def main(host: str, repository: str, tag: str, epoch: str, ca: str, path: str) -
         platforms["{os}/{architecture}".format(**descriptor["platform"])] = {
             "compressed": len(blobs[descriptor["digest"]]) + sum(part["size"] for part in parts),
             "unpacked": sum(len(gzip.decompress(blobs[layer["digest"]])) for layer in manifest["layers"])}
-    top = {"mediaType": INDEX, "digest": digest(raw), "size": len(raw), "annotations": {"org.opencontainers.image.ref.name": tag}}
+    top = {"mediaType": index["mediaType"], "digest": digest(raw), "size": len(raw), "annotations": {"org.opencontainers.image.ref.name": tag}}
     files = {f"blobs/{name.replace(':', '/')}": content for name, content in blobs.items()}
-    files["index.json"] = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [top]}, separators=(",", ":")).encode()
+    files["index.json"] = json.dumps({"schemaVersion": 2, "mediaType": INDEX[0], "manifests": [top]}, separators=(",", ":")).encode()
     files["oci-layout"] = b'{"imageLayoutVersion":"1.0.0"}'
     archive(files, int(epoch), path)
     print(json.dumps({"digest": digest(raw), "platforms": platforms}))
