@@ -43,10 +43,7 @@ impl Header {
             return Ok(None);
         }
         let header = tar::Header::from_byte_slice(block);
-        // The checksum counts its own field as spaces (POSIX `pax`, "ustar Interchange Format").
-        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-        let own: u32 = block[148..156].iter().map(|byte| u32::from(*byte)).sum();
-        if header.cksum().ok() != Some(sum - own + 8 * u32::from(b' ')) {
+        if !has_right_checksum(block) {
             return Err("a header has a wrong checksum");
         }
         let kind = match header.entry_type().as_byte() {
@@ -103,10 +100,17 @@ impl Overrides {
     }
 }
 
+/// The checksum counts its own field as spaces (POSIX `pax`, "ustar Interchange Format").
+pub(super) fn has_right_checksum(block: &[u8; BLOCK]) -> bool {
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    let own: u32 = block[148..156].iter().map(|byte| u32::from(*byte)).sum();
+    tar::Header::from_byte_slice(block).cksum().ok() == Some(sum - own + 8 * u32::from(b' '))
+}
+
 type Pair<'a> = (&'a [u8], &'a [u8]);
 
 /// `<length> <key>=<value>\n`, where the length is that of all of it (POSIX `pax`, "pax Extended Header").
-fn records(mut content: &[u8]) -> Result<Vec<Pair<'_>>, &'static str> {
+pub(super) fn records(mut content: &[u8]) -> Result<Vec<Pair<'_>>, &'static str> {
     const WRONG: &str = "an extended header is not understood";
     let mut records = Vec::new();
     while !content.is_empty() {

@@ -4,6 +4,7 @@
 //! layouts name their layers in a document at the end, so that a reader has to take the layers as they come.
 
 mod documents;
+pub mod epoch;
 mod error;
 mod header;
 mod layer_paths;

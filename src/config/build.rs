@@ -36,7 +36,7 @@ pub(super) fn read(raw: &Raw, environment: &Environment, findings: &mut Findings
         }),
         secrets: secret::read(raw, environment, findings),
         contexts: super::context::read(raw, findings),
-        source_date_epoch: source_date_epoch(raw, findings),
+        source_date_epoch: super::epoch::source_date_epoch(raw, findings),
     }
 }
 
@@ -73,19 +73,6 @@ fn shm_size(raw: &Raw, findings: &mut Findings) -> Option<u64> {
         );
     }
     size
-}
-
-fn source_date_epoch(raw: &Raw, findings: &mut Findings) -> Option<u64> {
-    let text = raw.shared.source_date_epoch.as_deref()?;
-    let seconds = text.parse().ok();
-    if seconds.is_none() {
-        findings.value(
-            "SOURCE_DATE_EPOCH",
-            format!("`{text}` is no time, expected a number of seconds since 1970"),
-            None,
-        );
-    }
-    seconds
 }
 
 /// No message quotes an entry: a value may be a secret, and so may a line that was meant to belong to the value before.

@@ -15,6 +15,8 @@ pub(crate) mod duration;
 mod engine;
 mod entry;
 mod environment;
+mod epoch;
+mod existing;
 mod extra_host;
 mod index_from;
 mod keys;
@@ -84,6 +86,8 @@ pub struct Config {
     pub repository: RepositorySettings,
     /// `PUSH`.
     pub push: bool,
+    /// `BUILD`; `false` where an image is pushed that the engine has already.
+    pub builds: bool,
     /// `INDEX_FROM`; empty when nothing is joined.
     pub index_from: Vec<IndexMember>,
     /// `SKIP_UNCHANGED`.
@@ -195,7 +199,7 @@ pub struct Build {
     pub secrets: Vec<BuildSecret>,
     /// `BUILD_CONTEXTS`, each name once.
     pub contexts: Vec<NamedContext>,
-    /// `SOURCE_DATE_EPOCH` in seconds: no file of the context is newer than this.
+    /// `SOURCE_DATE_EPOCH` in seconds: no file of the context, and nothing in an image that the pipe pushes, is newer than this.
     pub source_date_epoch: Option<u64>,
 }
 
@@ -347,6 +351,8 @@ pub struct Bitbucket {
     pub build_number: Option<String>,
     /// `BITBUCKET_REPO_FULL_NAME`
     pub repository: Option<String>,
+    /// `BITBUCKET_GIT_HTTP_ORIGIN`
+    pub git_origin: Option<String>,
     /// `BITBUCKET_CLONE_DIR`
     pub clone_dir: Option<PathBuf>,
     /// `BITBUCKET_PIPE_STORAGE_DIR` and `BITBUCKET_PIPE_SHARED_STORAGE_DIR`: never part of a build context.

@@ -43,6 +43,7 @@ pub(super) struct Scalars {
     pub(super) compression: Option<String>,
     pub(super) push_mode: Option<String>,
     pub(super) push: Option<String>,
+    pub(super) build: Option<String>,
     pub(super) skip_unchanged: Option<String>,
     pub(super) scan_fail_on: Option<String>,
     pub(super) scan_timeout: Option<String>,

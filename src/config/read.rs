@@ -12,8 +12,8 @@ use super::problem::{Findings, Problem, Problems};
 use super::raw::Raw;
 use super::variables::{Default as Unset, variable};
 use super::{
-    Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, index_from,
-    login, platform, push_mode, repository, scan, secrets, unchanged,
+    Bitbucket, Config, Network, accounts, build, builder, compression, credentials, destination, engine, epoch,
+    existing, index_from, login, platform, push_mode, repository, scan, secrets, unchanged,
 };
 
 impl Config {
@@ -31,6 +31,7 @@ impl Config {
         warn_of(&misspellings, found);
 
         let push = raw.boolean("PUSH", raw.scalars.push.as_deref(), true, found);
+        let builds = existing::builds(&raw, push, found);
         let bitbucket = bitbucket(&environment, found);
         let credentials = credentials::read(&raw, &environment, &bitbucket, push, found);
         let allowed_accounts = accounts::read(&raw, found);
@@ -48,11 +49,11 @@ impl Config {
         platform::check(&build.platforms, push_mode, found);
         let builder = builder::builder(&raw, found);
         let index_from = index_from::read(&raw, push, found);
-        let joins = !index_from.is_empty();
-        let cache = builder::cache(&raw, found).unless(joins);
+        let is_unbuilt = !builds || !index_from.is_empty();
+        let cache = epoch::cache(&raw, builder::cache(&raw, found), &build, push_mode, found).unless(is_unbuilt);
         let registry_logins = login::read(&raw, &environment, found);
         let repository = repository::read(&raw, found);
-        let skip_unchanged = unchanged::read(&raw, &tags, found).unless(joins);
+        let skip_unchanged = unchanged::read(&raw, &tags, found).unless(is_unbuilt);
         let scan = scan::gate(&raw, push, found);
         let dry_run = raw.boolean("DRY_RUN", raw.scalars.dry_run.as_deref(), false, found);
         let debug = raw.boolean("DEBUG", raw.scalars.debug.as_deref(), false, found);
@@ -80,6 +81,7 @@ impl Config {
             registry_logins,
             repository,
             push,
+            builds,
             index_from,
             skip_unchanged,
             push_mode,
@@ -178,6 +180,7 @@ struct RawBitbucket {
     commit: Option<String>,
     build_number: Option<String>,
     repo_full_name: Option<String>,
+    git_http_origin: Option<String>,
     clone_dir: Option<String>,
     pipe_storage_dir: Option<String>,
     pipe_shared_storage_dir: Option<String>,
@@ -185,13 +188,14 @@ struct RawBitbucket {
 }
 
 const PREFIX: &str = "BITBUCKET_";
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "BITBUCKET_BRANCH",
     "BITBUCKET_PR_DESTINATION_BRANCH",
     "BITBUCKET_TAG",
     "BITBUCKET_COMMIT",
     "BITBUCKET_BUILD_NUMBER",
     "BITBUCKET_REPO_FULL_NAME",
+    "BITBUCKET_GIT_HTTP_ORIGIN",
     "BITBUCKET_CLONE_DIR",
     "BITBUCKET_PIPE_STORAGE_DIR",
     "BITBUCKET_PIPE_SHARED_STORAGE_DIR",
@@ -212,6 +216,7 @@ fn bitbucket(environment: &Environment, findings: &mut Findings) -> Bitbucket {
         commit: raw.commit,
         build_number: raw.build_number,
         repository: raw.repo_full_name,
+        git_origin: raw.git_http_origin,
         clone_dir: raw.clone_dir.map(PathBuf::from),
         storage_dirs: storage_dirs.into_iter().flatten().map(PathBuf::from).collect(),
         variables_path: raw.pipelines_variables_path.map(PathBuf::from),

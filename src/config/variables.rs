@@ -245,9 +245,7 @@ pub const VARIABLES: &[Variable] = &[
         .among(&["gzip", "zstd"]),
     Variable::new("PUSH_MODE", Choice, "`auto`, `engine`, `direct`").value("auto").among(&["auto", "engine", "direct"]),
     Variable::new("PUSH", Boolean, "`false`: build only").value("true"),
-    Variable::later("BUILD", Boolean, "`false`: push the image that is already in the engine")
-        .value("true")
-        .harmless(&["true"]),
+    Variable::new("BUILD", Boolean, "`false`: push the image that is already in the engine").value("true"),
     Variable::new(
         "INDEX_FROM",
         List,
@@ -310,7 +308,11 @@ pub const HONOURED: &[Honoured] = &[
     honoured("HTTP_PROXY", "proxy for `http://`"),
     honoured("NO_PROXY", "hosts to reach without a proxy"),
     honoured("NO_COLOR", "any value: a log without colours"),
-    honoured_like("SOURCE_DATE_EPOCH", "no file of the context is newer than this, in seconds", "1700000000"),
+    honoured_like(
+        "SOURCE_DATE_EPOCH",
+        "seconds since 1970: no time in the image is later, so that the same files give the same digest",
+        "1700000000",
+    ),
 ];
 
 /// The variable with this name or spelling.

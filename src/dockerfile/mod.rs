@@ -11,6 +11,7 @@ mod expand;
 mod flag;
 mod here_document;
 mod images;
+mod labels;
 mod needs;
 mod parse;
 mod platform;

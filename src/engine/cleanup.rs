@@ -36,6 +36,13 @@ impl Engine {
         self.forget_images(trace).await
     }
 
+    /// Takes away the names that this run has made. One that was there before stays with the image that it was moved to.
+    pub async fn forget_new_names(&self, trace: &Trace) {
+        for name in trace.made().names.iter().filter(|name| trace.named_before(name).is_none()) {
+            self.restore_name(trace, name).await;
+        }
+    }
+
     /// Removes an image that this run made and another one of this run has replaced. One that cannot be removed stays.
     pub async fn discard(&self, trace: &Trace, image: &ImageId) {
         if trace.before.images.contains(image.as_str()) {

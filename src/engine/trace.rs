@@ -91,6 +91,17 @@ impl Trace {
         self.before.names.get(name).map(String::as_str)
     }
 
+    /// The names that images had before, with the ids.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.before.names.iter().map(|(name, id)| (name.as_str(), id.as_str()))
+    }
+
+    /// The image that had a name before.
+    #[must_use]
+    pub fn image_named(&self, name: &str) -> Option<ImageId> {
+        self.named_before(name).map(|id| ImageId::new(id.to_owned()))
+    }
+
     /// Where the stream is noted.
     pub(super) fn notes(&self) -> Notes {
         Notes(Arc::clone(&self.made))

@@ -78,6 +78,16 @@ impl Likeness {
         &self.diff_ids
     }
 
+    /// Without labels that are no part of what is compared.
+    #[must_use]
+    pub fn without_labels(mut self, is_left_out: impl Fn(&str) -> bool) -> Self {
+        if let Some(Value::Object(labels)) = self.config.get_mut("Labels") {
+            labels.retain(|name, _| !is_left_out(name));
+        }
+        self.config.retain(|_, value| !is_nothing(value));
+        self
+    }
+
     /// The first thing in which another image differs from this one; `None` when they are the same. Values are not told, since
     /// an environment may hold secrets.
     #[must_use]
@@ -166,6 +176,21 @@ mod tests {
             "its layer 2 of 2 is another"
         );
         assert_eq!(difference(&|other| other["rootfs"]["diff_ids"] = json!(null)), "it has 2 layers, the other 0");
+    }
+
+    #[test]
+    fn labels_that_are_left_out_make_no_difference() {
+        let mut other = document();
+        other["config"]["Labels"] = json!({"a": "b", "run": "2"});
+        let without = |name: &'static str| {
+            let [one, two] = [&document(), &other].map(|json| read(json).without_labels(|label| label == name));
+            one.difference(&two)
+        };
+        assert_eq!(without("run"), None);
+        assert!(without("a").is_some());
+        other["config"]["Labels"] = json!(null);
+        let bare = read(&other);
+        assert_eq!(read(&document()).without_labels(|_| true).difference(&bare), None, "none and nothing are alike");
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! | `tags` | what becomes of the tags, and whether that may be |
 //! | `builder` | which builder builds |
 //! | `push_mode` | who pushes, the engine or the pipe |
+//! | `epoch` | whether times in the image can be set |
+//! | `labels` | what an image says of where it comes from |
+//! | `existing` | which image of the engine is pushed where none is built |
 //! | `limits` | what is beyond ECR's limits |
 //! | `preview` | what a dry run tells of all that |
 //! | `cache` | which images may serve as a cache |
@@ -17,8 +20,11 @@
 
 mod builder;
 mod cache;
+mod epoch;
+mod existing;
 mod fingerprint;
 mod index;
+mod labels;
 mod limits;
 mod preview;
 mod push_mode;
@@ -30,8 +36,11 @@ mod unchanged;
 
 pub use builder::{Choice, Chosen, Unbuildable, Wishes, choose};
 pub use cache::cache_tags;
+pub use epoch::{epoch_in_force, times_that_stay};
+pub use existing::{Names as LocalNames, NoImage, existing};
 pub use fingerprint::{BuildInputs, Fingerprint, Inputs, InputsDigest, is_fingerprint};
 pub use index::{Contribution, Unjoinable, index_course, join};
+pub use labels::{Labels, Origin, annotations, labels};
 pub use limits::context_beyond_a_layer;
 pub use preview::preview;
 pub use push_mode::{Load, Push, Pusher, pusher_by_kind, quicker_pusher};

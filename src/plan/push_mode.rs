@@ -74,12 +74,15 @@ impl Push {
 
 /// What is decided without knowing the layers; `None` when their sizes count.
 #[must_use]
-pub fn pusher_by_kind(wish: PushMode, codec: Codec, facts: &Facts) -> Option<Push> {
+pub fn pusher_by_kind(wish: PushMode, codec: Codec, sets_times: bool, facts: &Facts) -> Option<Push> {
     match (wish, codec) {
         (PushMode::Engine, _) => Some(Push::by(Pusher::Engine, "`PUSH_MODE` is `engine`")),
         (PushMode::Direct, _) => Some(Push::by(Pusher::Pipe, "`PUSH_MODE` is `direct`")),
         (PushMode::Auto, _) if facts.keeps_compressed() => {
             Some(Push::by(Pusher::Engine, "its containerd store has compressed the layers already"))
+        }
+        (PushMode::Auto, _) if sets_times => {
+            Some(Push::by(Pusher::Pipe, "`SOURCE_DATE_EPOCH` is set, and an engine keeps the times of the build"))
         }
         (PushMode::Auto, Codec::Zstd) => Some(Push::by(Pusher::Pipe, "an engine compresses with gzip only")),
         (PushMode::Auto, Codec::Gzip) => None,
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn some_kinds_of_push_only_one_of_them_can_do() {
-        let by = |wish, codec, facts: &Facts| pusher_by_kind(wish, codec, facts).map(|push| push.by);
+        let by = |wish, codec, facts: &Facts| pusher_by_kind(wish, codec, false, facts).map(|push| push.by);
         let plain = facts("26.1.5");
         assert_eq!(by(PushMode::Auto, Codec::Gzip, &plain), None);
         assert_eq!(by(PushMode::Auto, Codec::Zstd, &plain), Some(Pusher::Pipe));

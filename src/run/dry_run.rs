@@ -1,15 +1,21 @@
 //! A run that only tells what it would do.
 
-use super::preflight::{Destination, Destinations, Ready};
+use super::preflight::{Destination, Destinations, Existing, Ready};
 use crate::config::Config;
 use crate::plan::preview;
 use crate::progress::{Event, Log};
 
 /// Tells the plan. The checks have told what there is; nothing was changed, and nothing will be.
 pub(super) async fn tell(config: &Config, ready: &Ready, log: &Log) {
-    let mut build = format!("build {} ({})", ready.context.dockerfile().path.display(), ready.choice.words);
+    let mut build = match (&ready.existing, &ready.context, &ready.choice) {
+        (Some(Existing { name, .. }), _, _) => format!("build nothing: the engine has {name}"),
+        (None, Some(context), Some(choice)) => {
+            format!("build {} ({})", context.dockerfile().path.display(), choice.words)
+        }
+        (None, _, _) => "build nothing".to_owned(),
+    };
     let platforms: Vec<String> = config.build.platforms.iter().map(ToString::to_string).collect();
-    if let Some((last, others)) = platforms.split_last() {
+    if let (None, Some((last, others))) = (&ready.existing, platforms.split_last()) {
         let others = if others.is_empty() { String::new() } else { format!("{} and ", others.join(", ")) };
         build += &format!(" for {others}{last}");
     }

@@ -4,6 +4,7 @@ use futures_util::future::try_join;
 
 use super::build::Image;
 use super::preflight::{Destination, Ready};
+use super::push::Known;
 use super::{build, grouped, push, warn};
 use crate::config::{Config, Warning};
 use crate::engine::ImageId;
@@ -25,7 +26,7 @@ pub(super) enum Done {
 /// What the registries confirmed.
 pub(super) struct Pushed {
     pub(super) manifest: Manifest,
-    /// `None` when nothing was built, or one for each of several platforms.
+    /// The engine's; `None` when nothing was built, or one for each of several platforms, or what was pushed has other times.
     pub(super) image: Option<ImageId>,
     /// The tags of `TAG` that exist and name another image, which the run has left alone.
     pub(super) strangers: Vec<Tag>,
@@ -34,24 +35,27 @@ pub(super) struct Pushed {
 pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut Took) -> Result<Done, Failure> {
     match &ready.destinations.course {
         None => {
-            let images = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
+            let images = images(config, ready, log, took).await?;
             keep_in_engine(config, ready, &images, log).await?;
             Ok(Done::Built(images))
         }
         Some(Course::Build) => {
-            // What the registry has is asked while the engine builds, which takes longer.
-            let building = try_join(build::build(config, ready, log), async { Ok(push::known(config, ready).await) });
-            let (images, known) = grouped("Build", log, &mut took.build, Box::pin(building)).await?;
+            let (images, known) = images_and_known(config, ready, log, took).await?;
             let pushing = push::marked(Box::pin(push::push(&images, known, config, ready, log)), ready, log);
-            let manifest = grouped("Push", log, &mut took.push, pushing).await?;
-            Ok(Done::Pushed(Pushed { manifest, image: only(images), strangers: Vec::new() }))
+            let pushed = grouped("Push", log, &mut took.push, pushing).await;
+            if ready.existing.is_some() {
+                // A later run must not find this image under a name that it would look for.
+                ready.engine.forget_new_names(&ready.trace).await;
+            }
+            let manifest = pushed?;
+            Ok(Done::Pushed(Pushed { manifest, image: as_it_is(ready, images), strangers: Vec::new() }))
         }
         Some(Course::Compare { digest, holder, gaps }) => {
-            let images = grouped("Build", log, &mut took.build, build::build(config, ready, log)).await?;
+            let images = images(config, ready, log, took).await?;
             let filling =
                 push::marked(Box::pin(push::fill_if_same(&images, digest, *holder, gaps, ready, log)), ready, log);
             let manifest = grouped("Tags", log, &mut took.push, filling).await?;
-            Ok(Done::Pushed(Pushed { manifest, image: only(images), strangers: Vec::new() }))
+            Ok(Done::Pushed(Pushed { manifest, image: as_it_is(ready, images), strangers: Vec::new() }))
         }
         Some(Course::Retag { gaps, .. }) => {
             let Some(there) = &ready.destinations.unchanged else { return Err(super::bug("no image to tag")) };
@@ -63,6 +67,33 @@ pub(super) async fn job(config: &Config, ready: &Ready, log: &Log, took: &mut To
             Ok(Done::Pushed(kept(config, manifest, &ready.destinations.all, log).await))
         }
     }
+}
+
+/// The images that are built, or the one that was there before.
+async fn images(config: &Config, ready: &Ready, log: &Log, took: &mut Took) -> Result<Vec<Image>, Failure> {
+    match &ready.existing {
+        Some(existing) => Ok(vec![existing.image()]),
+        None => grouped("Build", log, &mut took.build, build::build(config, ready, log)).await,
+    }
+}
+
+/// The same, with what the registry has, which is asked while the engine builds, since that takes longer.
+async fn images_and_known(
+    config: &Config,
+    ready: &Ready,
+    log: &Log,
+    took: &mut Took,
+) -> Result<(Vec<Image>, Known), Failure> {
+    if let Some(existing) = &ready.existing {
+        return Ok((vec![existing.image()], push::known(config, ready).await));
+    }
+    let building = try_join(build::build(config, ready, log), async { Ok(push::known(config, ready).await) });
+    grouped("Build", log, &mut took.build, Box::pin(building)).await
+}
+
+/// The engine's image, if it is the only one and what was pushed.
+fn as_it_is(ready: &Ready, images: Vec<Image>) -> Option<ImageId> {
+    only(images).filter(|_| ready.epoch.is_none())
 }
 
 /// What was pushed where the tags that exist are kept.

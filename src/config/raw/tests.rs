@@ -89,10 +89,6 @@ fn variables_of_later_versions_are_refused_by_name() {
     `CODE_INSIGHTS` is not supported in this version
       hint: remove `CODE_INSIGHTS` or set it to `false`
     ");
-    insta::assert_snapshot!(problems(&[("BUILD", "off")]), @r"
-    `BUILD` is not supported in this version
-      hint: remove `BUILD` or set it to `true`
-    ");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::super::warn;
 use super::Stop;
 use crate::aws::{Action, allow};
 use crate::config::{Build, Config, Warning};
+use crate::context::Context;
 use crate::dockerfile::VIRTUAL_CONTEXT;
 use crate::engine::{ApiVersion, BuildError, BuildkitRequest, Built, CacheState, Error, ImageId, Login};
 use crate::error::Failure;
@@ -21,6 +22,9 @@ use crate::session::{Card, Id, Services, Session};
 /// The build argument by which the engine writes the cache's description into the image (buildkit `cache/remotecache/inline`).
 const INLINE_CACHE: &str = "BUILDKIT_INLINE_CACHE";
 
+/// What a `RUN` may ask for, as with docker (buildx `build/opt.go`).
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
 /// How long to wait before each build without the cache image that was broken. The containerd store takes up again what it has
 /// read of a layer, wrong bytes too, until its collector has been there, which is mostly at once (containerd, "Garbage Collection").
 const FORGETTING: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
@@ -33,19 +37,25 @@ pub(super) async fn build(
     log: &Log,
 ) -> Result<ImageId, Stop> {
     let Some(served) = &target.served else { return Err(bug("BuildKit without a Dockerfile").into()) };
-    let files = FileSync::new(sources(ready, served));
+    let Some(context) = &ready.context else { return Err(bug("a build without a context").into()) };
+    let files = FileSync::new(sources(context, served));
     let services = Services { files: files.clone(), logins: logins.to_vec(), secrets: ready.secrets.clone() };
     let (card, id) = ids(config, &files).map_err(|error| bug(&format!("no randomness: {error}")))?;
     let connection = ready.engine.attach(&card).await.map_err(no_session)?;
     let mut session = Session::serve(connection, services);
 
     let mut options = config.build.clone();
+    options.labels.extend_from_slice(&ready.labels);
     if let Some(name) = options.target.as_deref().and_then(|target| ready.dockerfile.target_by_number(target)) {
         options.target = Some(name.to_owned());
     }
     let writes_cache = config.cache.auto && config.push;
     if writes_cache && !options.args.iter().any(|(name, _)| name == INLINE_CACHE) {
         options.args.push((INLINE_CACHE.to_owned(), "1".into()));
+    }
+    let epoch = config.build.source_date_epoch;
+    if let Some(epoch) = epoch.filter(|_| !options.args.iter().any(|(name, _)| name == EPOCH)) {
+        options.args.push((EPOCH.to_owned(), epoch.to_string().into()));
     }
     let own_cache = own_cache(target, config, ready);
     let caches: Vec<String> = own_cache.iter().chain(&further_caches(config)).cloned().collect();
@@ -122,8 +132,8 @@ fn is_thin(summary: &Summary, caches: &[String], ready: &Ready) -> bool {
 }
 
 /// What the engine may ask for, by the names that the builder gives to it (buildkit `frontend/dockerui`).
-fn sources(ready: &Ready, served: &Served) -> HashMap<String, Source> {
-    let tree = ready.context.tree().clone();
+fn sources(from: &Context, served: &Served) -> HashMap<String, Source> {
+    let tree = from.tree().clone();
     let context = if served.folders.is_empty() {
         Source::tree(tree)
     } else {
@@ -132,7 +142,7 @@ fn sources(ready: &Ready, served: &Served) -> HashMap<String, Source> {
     };
     let mut files = vec![(served.name.clone(), served.rewritten.text.clone())];
     // Where there are folders, each tree judges by its own ignore file, and the engine, which knows but one, by none.
-    let ignore = if served.folders.is_empty() { ready.context.ignore_text().unwrap_or_default() } else { b"" };
+    let ignore = if served.folders.is_empty() { from.ignore_text().unwrap_or_default() } else { b"" };
     files.push((format!("{}.dockerignore", served.name), ignore.to_vec()));
     [("context", context), ("dockerfile", Source::files(files))]
         .into_iter()

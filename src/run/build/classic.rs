@@ -11,8 +11,10 @@ use crate::error::Failure;
 use crate::progress::Log;
 
 pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log: &Log) -> Result<ImageId, Failure> {
-    let (stream, sent) = Arc::clone(&ready.context).tar();
+    let Some(context) = &ready.context else { return Err(super::super::bug("a build without a context")) };
+    let (stream, sent) = Arc::clone(context).tar();
     let mut options = config.build.clone();
+    options.labels.extend_from_slice(&ready.labels);
     let facts = ready.engine.facts();
     let automatic = ready.dockerfile.automatic_args(options.target.as_deref(), &facts.os, &facts.architecture);
     for (name, value) in automatic {
@@ -20,7 +22,7 @@ pub(super) async fn build(config: &Config, ready: &Ready, logins: &[Login], log:
             options.args.push((name, value.into()));
         }
     }
-    let request = ClassicRequest { dockerfile: ready.context.dockerfile_name(), options: &options, logins };
+    let request = ClassicRequest { dockerfile: context.dockerfile_name(), options: &options, logins };
     let built = ready.engine.build_classic(&request, stream.boxed(), &ready.trace, log).await;
     super::finished(sent.take(), built, ready, log).await
 }

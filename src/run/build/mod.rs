@@ -47,9 +47,10 @@ async fn build_for(
     logins: &[Login],
     log: &Log,
 ) -> Result<ImageId, Failure> {
-    if ready.choice.builder == Chosen::Buildkit {
+    let Some(choice) = &ready.choice else { return Err(super::bug("a build without a builder")) };
+    if choice.builder == Chosen::Buildkit {
         match buildkit::build(target, config, ready, logins, log).await {
-            Err(Stop::NoSession(error)) if ready.choice.falls_back => {
+            Err(Stop::NoSession(error)) if choice.falls_back => {
                 let message = format!("{error}: built by the classic builder instead");
                 warn(log, [Warning { message, hint: error.hint() }]).await;
             }

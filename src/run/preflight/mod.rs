@@ -3,7 +3,9 @@
 mod account;
 mod denials;
 mod destination;
+mod existing;
 mod join;
+mod labels;
 mod look;
 mod members;
 mod permission;
@@ -23,12 +25,13 @@ use crate::context::{Context, Request, Survey, Tree};
 use crate::dockerfile::Dockerfile;
 use crate::engine::{Engine, Trace};
 use crate::error::Failure;
-use crate::plan::{Choice, Chosen, Wishes, choose, context_beyond_a_layer};
+use crate::plan::{Choice, Chosen, Labels, Wishes, choose, context_beyond_a_layer, epoch_in_force, times_that_stay};
 use crate::progress::{Event, Log, bytes, counted};
 use crate::report::Folder;
 use crate::session::secrets::Secrets;
 
 pub(super) use destination::{Destination, Destinations};
+pub(super) use existing::Existing;
 pub(super) use join::{Joining, check_join};
 pub(super) use look::CacheImage;
 pub(super) use members::{Joined, Part};
@@ -43,9 +46,10 @@ const PIPES_STORAGE: &str = ".bitbucket/pipelines/generated";
 pub(super) struct Ready {
     pub(super) engine: Engine,
     pub(super) trace: Trace,
-    pub(super) context: Arc<Context>,
-    /// Which builder builds.
-    pub(super) choice: Choice,
+    /// `None` where nothing is built.
+    pub(super) context: Option<Arc<Context>>,
+    /// Which builder builds; `None` where nothing is.
+    pub(super) choice: Option<Choice>,
     pub(super) secrets: Secrets,
     pub(super) dockerfile: Dockerfile,
     /// What is built for, one after the other; never empty.
@@ -55,10 +59,19 @@ pub(super) struct Ready {
     /// `None` in a dry run.
     pub(super) output: Option<Folder>,
     pub(super) destinations: Destinations,
+    /// `SOURCE_DATE_EPOCH`, where it is the pipe that pushes and so can set the times in the image.
+    pub(super) epoch: Option<u64>,
+    /// The labels that the image gets besides those that are given.
+    pub(super) labels: Labels,
+    /// The image that is pushed where none is built.
+    pub(super) existing: Option<Existing>,
 }
 
 /// Checks everything in parallel and tells what was found.
 pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failure>> {
+    if !config.builds {
+        return Box::pin(existing::check(config, log)).await;
+    }
     let (output, dry_run) = (config.output_dir.clone(), config.dry_run);
     let (tell, told) = oneshot::channel();
     let (destinations, (engine, context, secrets), output) = tokio::join!(
@@ -78,6 +91,7 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     }
     if let Ok((engine, _)) = &engine {
         log.send(Event::Fact("engine", engine.facts().to_string())).await;
+        warn(log, times_that_stay(config, engine.facts())).await;
     }
     let choice = match (&engine, &context) {
         (Ok((engine, _)), Ok(found)) => Some(choice(config, engine, found)),
@@ -116,8 +130,24 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
             if !dry_run {
                 destinations.apply(log).await?;
             }
+            let labels = labels::automatic(config, &engine, &found.dockerfile, &targets);
             let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
-            Ok(Ready { engine, trace, context, choice, secrets, dockerfile, targets, told, output, destinations })
+            let epoch = epoch_in_force(config, engine.facts());
+            Ok(Ready {
+                engine,
+                trace,
+                context: Some(context),
+                choice: Some(choice),
+                secrets,
+                dockerfile,
+                targets,
+                told,
+                output,
+                destinations,
+                epoch,
+                labels,
+                existing: None,
+            })
         }
         (destinations, engine, choice, context, targets, secrets, output) => {
             let choice = choice.and_then(Result::err);

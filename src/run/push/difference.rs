@@ -2,10 +2,12 @@
 
 use super::super::build::Image;
 use super::super::preflight::{Destination, Ready};
+use super::direct;
 use super::fill::read;
 use crate::engine::ImageId;
 use crate::error::Failure;
 use crate::image::Digest;
+use crate::progress::Log;
 use crate::registry::Manifest;
 
 /// The first difference; `None` if they are the same to whoever runs them.
@@ -14,11 +16,12 @@ pub(super) async fn difference(
     digest: &Digest,
     holder: usize,
     ready: &Ready,
+    log: &Log,
 ) -> Result<Option<String>, Failure> {
     let holder = &ready.destinations.all[holder];
     let there = read(holder, digest).await?;
     if let [one] = images {
-        return of_one(&one.id, &there, holder, ready).await;
+        return of_one(&one.id, &there, holder, ready, log).await;
     }
     let theirs = there.images();
     for Image { platform, id } in images {
@@ -29,7 +32,7 @@ pub(super) async fn difference(
             return Ok(Some(format!("it has an image for {platform}, the other has none")));
         };
         let other = read(holder, &other.digest).await?;
-        if let Some(difference) = of_one(id, &other, holder, ready).await? {
+        if let Some(difference) = of_one(id, &other, holder, ready, log).await? {
             return Ok(Some(format!("of {platform}, {difference}")));
         }
     }
@@ -42,10 +45,16 @@ async fn of_one(
     there: &Manifest,
     holder: &Destination,
     ready: &Ready,
+    log: &Log,
 ) -> Result<Option<String>, Failure> {
-    let ours = ready.engine.likeness(image).await?;
+    let ours = match ready.epoch {
+        None => ready.engine.likeness(image).await?,
+        Some(epoch) => direct::likeness(&ready.engine, image, epoch, log).await?,
+    };
+    // An image of another run over the same files is the same, whatever it says of that run.
+    let is_own = |name: &str| ready.labels.iter().any(|(own, _)| own == name);
     Ok(match holder.registry.likeness(there).await? {
-        Some(theirs) => ours.difference(&theirs),
+        Some(theirs) => ours.without_labels(is_own).difference(&theirs.without_labels(is_own)),
         None => Some("it is one image, the other an index of several".to_owned()),
     })
 }

@@ -62,7 +62,8 @@ pub(in super::super) async fn known(config: &Config, ready: &Ready) -> Known {
     }
     let mut sources: Vec<(Source, &Platform)> = Vec::new();
     for Target { platform, .. } in &ready.targets {
-        sources.extend(self::sources(config, ready, platform).into_iter().take(MOST).map(|source| (source, platform)));
+        let own = self::sources(config, ready, platform).into_iter().filter(|source| is_of_use(source, ready));
+        sources.extend(own.take(MOST).map(|source| (source, platform)));
     }
     let looks = sources.iter().map(|(source, platform)| async {
         let layers = source.layers(platform).await;
@@ -73,6 +74,12 @@ pub(in super::super) async fn known(config: &Config, ready: &Ready) -> Known {
         known.add(layers.unwrap_or_default(), from);
     }
     known
+}
+
+/// Where times are changed, all blobs are the pipe's own, and base images were compressed by others.
+fn is_of_use(source: &Source, ready: &Ready) -> bool {
+    let first = ready.destinations.all.first();
+    ready.epoch.is_none() || first.is_some_and(|first| *source.registry.repository() == first.repository)
 }
 
 fn sources(config: &Config, ready: &Ready, platform: &Platform) -> Vec<Source> {

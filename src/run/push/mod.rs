@@ -36,7 +36,7 @@ use crate::config::{Config, IfTagExists};
 use crate::engine::ImageId;
 use crate::error::{ExitCode, Failure};
 use crate::image::{Digest, Tag};
-use crate::plan::{Gap, NotTheSame};
+use crate::plan::{Gap, NotTheSame, annotations};
 use crate::progress::{Event, Log};
 use crate::registry::{Manifest, Registry};
 
@@ -93,7 +93,7 @@ async fn join(
     let Some(digest) = others.digest().filter(|_| rule == IfTagExists::Skip) else {
         return Err(others.refused(rule, None));
     };
-    if let Some(difference) = difference(images, digest, others.holder, ready).await? {
+    if let Some(difference) = difference(images, digest, others.holder, ready, log).await? {
         return Err(others.refused(rule, Some(difference)));
     }
     log.send(Event::Note(format!("{digest} was pushed by another run meanwhile and is the same image"))).await;
@@ -122,7 +122,9 @@ async fn several(
 ) -> Result<Manifest, Failure> {
     let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
     direct::tell_of_zstd(config.compression, &ready.engine, log).await;
-    let manifest = direct::content(&ready.engine, image, &registries, config.compression, known, log).await?;
+    let annotations = annotations(&ready.labels, &config.build.labels);
+    let recipe = direct::Recipe { codec: config.compression, epoch: ready.epoch, annotations: &annotations };
+    let manifest = direct::content(&ready.engine, image, &registries, recipe, known, log).await?;
     let local = Local { engine: &ready.engine, trace: &ready.trace, image };
     tags::tags(Some(local), &manifest, several, 0, log).await?;
     Ok(manifest)
@@ -137,7 +139,7 @@ pub(super) async fn fill_if_same(
     ready: &Ready,
     log: &Log,
 ) -> Result<Manifest, Failure> {
-    if let Some(difference) = difference(images, digest, holder, ready).await? {
+    if let Some(difference) = difference(images, digest, holder, ready, log).await? {
         let all = &ready.destinations.all;
         let existing = all.iter().flat_map(|one| &one.tags).filter(|planned| planned.now.is_some());
         let mut existing: Vec<Tag> = existing.map(|planned| planned.tag.clone()).collect();

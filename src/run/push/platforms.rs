@@ -3,11 +3,12 @@
 use super::super::bug;
 use super::super::build::Image;
 use super::super::preflight::Ready;
-use super::direct::{self, tell_of_zstd};
+use super::direct::{self, Recipe, tell_of_zstd};
 use super::known::Known;
 use super::tags;
 use crate::config::Config;
 use crate::error::Failure;
+use crate::plan::annotations;
 use crate::progress::{Event, Log};
 use crate::registry::{self, Entry, Manifest, Registry};
 
@@ -22,10 +23,12 @@ pub(super) async fn push(
     let all = &ready.destinations.all;
     let registries: Vec<&Registry> = all.iter().map(|destination| &destination.registry).collect();
     tell_of_zstd(config.compression, &ready.engine, log).await;
+    let annotations = annotations(&ready.labels, &config.build.labels);
+    let recipe = Recipe { codec: config.compression, epoch: ready.epoch, annotations: &annotations };
     let mut entries: Vec<Entry> = Vec::new();
     for Image { platform, id } in images {
         log.send(Event::Note(format!("{platform}:"))).await;
-        let manifest = direct::content(&ready.engine, id, &registries, config.compression, known, log).await?;
+        let manifest = direct::content(&ready.engine, id, &registries, recipe, known, log).await?;
         match manifest.entries() {
             // The containerd store may keep one of its own, with attestations.
             Some(own) => entries.extend(own),

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::super::preflight::{Destination, Ready};
 use super::super::{bug, warn};
-use super::direct::{self, NotPushed};
+use super::direct::{self, NotPushed, Recipe};
 use super::known::Known;
 use super::tags::Local;
 use super::{engine, tags};
@@ -12,7 +12,7 @@ use crate::compress::Codec;
 use crate::config::{Config, Warning};
 use crate::engine::{EngineLayer, Facts, ImageId};
 use crate::error::Failure;
-use crate::plan::{Load, Push, Pusher, pusher_by_kind, quicker_pusher};
+use crate::plan::{Load, Push, Pusher, annotations, pusher_by_kind, quicker_pusher};
 use crate::progress::{Event, Log};
 use crate::registry::Manifest;
 
@@ -78,13 +78,15 @@ pub(super) async fn push(
         log.send(Event::Note(format!("pushed by the pipe: {why}"))).await;
     }
     direct::tell_of_zstd(config.compression, &ready.engine, log).await;
-    match direct::content(&ready.engine, image, &[&destination.registry], config.compression, &known, log).await {
+    let annotations = annotations(&ready.labels, &config.build.labels);
+    let recipe = Recipe { codec: config.compression, epoch: ready.epoch, annotations: &annotations };
+    match direct::content(&ready.engine, image, &[&destination.registry], recipe, &known, log).await {
         Ok(manifest) => {
             tags::tags(Some(local), &manifest, all, 0, log).await?;
             return Ok(manifest);
         }
         // What the user wants of the layers, or of a registry that refuses, no engine can do.
-        Err(NotPushed::NoImage(failure)) if config.compression == Codec::Gzip => {
+        Err(NotPushed::NoImage(failure)) if config.compression == Codec::Gzip && ready.epoch.is_none() => {
             let message = format!("the pipe cannot push: {}: the engine pushes instead", failure.message);
             warn(log, [Warning { message, hint: failure.hint }]).await;
         }
@@ -98,7 +100,7 @@ pub(super) async fn push(
 
 async fn choice(image: &ImageId, known: Known, config: &Config, ready: &Ready) -> Choice {
     let facts = ready.engine.facts();
-    if let Some(push) = pusher_by_kind(config.push_mode, config.compression, facts) {
+    if let Some(push) = pusher_by_kind(config.push_mode, config.compression, ready.epoch.is_some(), facts) {
         return Choice { push, known, watch: None };
     }
     let engine = |why: &str, known| {

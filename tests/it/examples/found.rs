@@ -59,7 +59,7 @@ impl Example {
             format!("{frame}{}", lines.collect::<String>())
         };
         match self.text.trim_start() {
-            text if text.starts_with("- pipe:") => {
+            text if text.starts_with("- ") && !text.starts_with("- step:") => {
                 below("pipelines:\n  default:\n    - step:\n        services: [docker]\n        script:\n", 10)
             }
             text if text.starts_with("- step:") => below("pipelines:\n  default:\n", 4),

@@ -105,6 +105,9 @@ impl<'a> Step<'a> {
         let secrets = [
             ("AWS_KEY", self.key.as_str()),
             ("AWS_SECRET", CANARY),
+            ("AWS_ACCESS_KEY_ID", self.key.as_str()),
+            ("AWS_SECRET_ACCESS_KEY", CANARY),
+            ("AWS_DEFAULT_REGION", "eu-central-1"),
             ("NPM_TOKEN", "npm-canary"),
             ("HUB_PASSWORD", "hub-password"),
         ];

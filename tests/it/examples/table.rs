@@ -174,6 +174,14 @@ pub(super) const FIXTURES: &[Fixture] = &[
     Fixture { at: "README.md: Two platforms in one step", files: COPIED, v3: true, ..LEAST },
     Fixture { at: "README.md: Two platforms, a step for each", before: both_platforms, pipeline: "default", ..STEPS },
     Fixture { at: "README.md: No severe vulnerability goes on", before: scanned, says: &[": 1 LOW\n"], ..LEAST },
+    Fixture {
+        at: "README.md: An image that the step has built itself",
+        says: &["image       shop/web:latest, "],
+        pushed: &[(FRANKFURT, "shop/web", &[COMMIT, "latest"])],
+        ..LEAST
+    },
+    // The clone of the lab has no history, and so the variable no value.
+    Fixture { at: "README.md: The same digest whenever the same commit is built", ..LEAST },
     Fixture { at: "README.md: A self-hosted runner, and more memory", ..LEAST },
     Fixture {
         at: "docs/cache.md: What is in it",
@@ -188,6 +196,37 @@ pub(super) const FIXTURES: &[Fixture] = &[
     Fixture { at: "docs/credentials.md: OIDC: no key to keep", ..LEAST },
     Fixture { at: "docs/platforms.md: One step: `PLATFORM`", files: COPIED, v3: true, ..LEAST },
     STEPS,
+    Fixture {
+        at: "docs/migrating.md: A script with `awscli` and `docker`",
+        repositories: &[(FRANKFURT, "shop", Some(&[]))],
+        pushed: &[(FRANKFURT, "shop", &["main_9f2c1ab0c4d5e6f708192a3b4c5d6e7f80910abc_7"])],
+        ..LEAST
+    },
+    Fixture {
+        at: "docs/migrating.md: `atlassian/aws-ecr-push-image`",
+        repositories: &[(FRANKFURT, "my-docker-image", Some(&[]))],
+        pushed: &[(FRANKFURT, "my-docker-image", &[COMMIT, "latest"])],
+        ..LEAST
+    },
+    Fixture {
+        at: "docs/migrating.md: `atlassian/aws-ecr-push-image` (2)",
+        repositories: &[(FRANKFURT, "my-docker-image", Some(&[]))],
+        says: &["image       my-docker-image:latest, "],
+        pushed: &[(FRANKFURT, "my-docker-image", &[COMMIT, "latest"])],
+        ..LEAST
+    },
+    Fixture {
+        at: "docs/migrating.md: GitHub Actions",
+        repositories: &[(FRANKFURT, "shop", Some(&[]))],
+        pushed: &[(FRANKFURT, "shop", &[COMMIT])],
+        ..LEAST
+    },
+    Fixture {
+        at: "docs/reproducible.md: The same files, the same digest",
+        repositories: &[(FRANKFURT, "shop", Some(&[]))],
+        pushed: &[(FRANKFURT, "shop", &["main"])],
+        ..LEAST
+    },
     Fixture {
         at: "docs/repository.md: What can be wanted",
         files: &[LIFECYCLE],

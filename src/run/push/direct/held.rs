@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::Stop;
 use super::manifest::{Layer, manifest};
-use crate::archive::{self, Documents};
+use crate::archive::epoch::configuration;
+use crate::archive::{self, Documents, Unpacked};
 use crate::engine::ImageId;
 use crate::image::Digest;
 use crate::registry::{self, Content, Descriptor, Manifest, Registry};
@@ -23,12 +24,31 @@ pub(super) struct Export<'a> {
     pub(super) documents: &'a Documents,
     /// By their paths in the export.
     pub(super) layers: BTreeMap<&'a str, &'a Layer>,
+    /// Where times were changed.
+    pub(super) clamped: Option<Clamped<'a>>,
+    pub(super) annotations: &'a [(String, String)],
+}
+
+/// Layers that are not what the engine has given.
+pub(super) struct Clamped<'a> {
+    pub(super) epoch: u64,
+    /// The digests of what it has given, by the paths.
+    pub(super) given: &'a BTreeMap<String, Digest>,
 }
 
 impl Export<'_> {
     /// The manifest for layers that the pipe has compressed.
     pub(super) fn made(&self) -> Result<Held, Stop> {
-        let image = self.documents.unpacked()?;
+        let (config, layers) = self.image()?;
+        let digest = Digest::of(&config);
+        let manifest = manifest((&digest, config.len() as u64), &layers, self.annotations)
+            .ok_or(Stop::Bug("the manifest cannot be written"))?;
+        Ok(Held { manifest, blobs: vec![(digest, config)] })
+    }
+
+    /// The configuration with the layers that the pipe has compressed.
+    pub(super) fn image(&self) -> Result<(Bytes, Vec<Layer>), Stop> {
+        let image: Unpacked = self.documents.unpacked()?;
         let config = Digest::of(&image.config);
         if let Ok(expected) = self.image.as_str().parse::<Digest>()
             && expected != config
@@ -40,14 +60,17 @@ impl Export<'_> {
             let Some(arrived) = self.layers.get(path.as_str()) else {
                 return Err(archive::Error::Missing { path }.into());
             };
-            if arrived.diff_id != expected {
-                return Err(archive::Error::Damaged { path, expected, found: arrived.diff_id.clone() }.into());
+            let given = self.clamped.as_ref().and_then(|clamped| clamped.given.get(&path)).unwrap_or(&arrived.diff_id);
+            if *given != expected {
+                return Err(archive::Error::Damaged { path, expected, found: given.clone() }.into());
             }
             layers.push((*arrived).clone());
         }
-        let manifest = manifest((&config, image.config.len() as u64), &layers)
-            .ok_or(Stop::Bug("the manifest cannot be written"))?;
-        Ok(Held { manifest, blobs: vec![(config, image.config)] })
+        let Some(Clamped { epoch, .. }) = self.clamped else { return Ok((image.config, layers)) };
+        let diff_ids: Vec<Digest> = layers.iter().map(|layer| layer.diff_id.clone()).collect();
+        let config = configuration(&image.config, epoch, &diff_ids)
+            .map_err(|reason| archive::Error::NotUnderstood { path: config.to_string(), reason })?;
+        Ok((config, layers))
     }
 
     /// The manifests of an engine that has them, byte for byte; the one of all comes last.

@@ -1,6 +1,8 @@
 //! The manifest of an image whose layers the pipe has compressed: in the form that an engine pushes (distribution, "Image Manifest
 //! Version 2, Schema 2"), or in OCI's if a layer is one that only OCI has a name for (image specification, "Image Manifest").
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::compress::Codec;
@@ -57,6 +59,8 @@ struct Document<'a> {
     media_type: &'static str,
     config: Part<'a>,
     layers: Vec<Part<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -67,9 +71,11 @@ struct Part<'a> {
     digest: &'a str,
 }
 
-/// Of the configuration and the layers, the lowest first, each with its size. `None` if it cannot be written, which is no case.
-pub(super) fn manifest(config: (&Digest, u64), layers: &[Layer]) -> Option<Manifest> {
-    let form = if layers.iter().all(|layer| layer.codec == Codec::Gzip) { DOCKER } else { OCI };
+/// Of the configuration and the layers, the lowest first, each with its size. Annotations are OCI's and have no place in the other form. `None` if it cannot be written, which is no case.
+pub(super) fn manifest(config: (&Digest, u64), layers: &[Layer], annotations: &[(String, String)]) -> Option<Manifest> {
+    let is_oci = layers.iter().any(|layer| layer.codec == Codec::Zstd);
+    let form = if is_oci { OCI } else { DOCKER };
+    let annotations = annotations.iter().filter(|_| is_oci).map(|(name, value)| (name.as_str(), value.as_str()));
     let layers = layers.iter().map(|layer| Part {
         media_type: match layer.codec {
             Codec::Gzip => form.gzip,
@@ -79,7 +85,8 @@ pub(super) fn manifest(config: (&Digest, u64), layers: &[Layer]) -> Option<Manif
         digest: layer.digest.as_str(),
     });
     let config = Part { media_type: form.config, size: config.1, digest: config.0.as_str() };
-    let document = Document { schema_version: 2, media_type: form.manifest, config, layers: layers.collect() };
+    let (layers, annotations) = (layers.collect(), annotations.collect());
+    let document = Document { schema_version: 2, media_type: form.manifest, config, layers, annotations };
     let bytes = serde_json::to_vec(&document).ok()?;
     Some(Manifest::new(bytes.into(), form.manifest.to_owned()))
 }
@@ -98,7 +105,8 @@ mod tests {
     fn a_manifest_names_its_parts_in_order_with_sizes() {
         let (config, one, two) = (Digest::of(b"c"), Digest::of(b"1"), Digest::of(b"2"));
         let layers = [layer(b"1", 100, Codec::Gzip), layer(b"2", 1000, Codec::Gzip)];
-        let manifest = manifest((&config, 10), &layers).unwrap();
+        let annotations = [("a".to_owned(), "b".to_owned())];
+        let manifest = manifest((&config, 10), &layers, &annotations).unwrap();
         let text = String::from_utf8(manifest.bytes.to_vec()).unwrap();
         let Form { manifest: media_type, config: of_config, gzip, .. } = DOCKER;
         let expected = format!(
@@ -111,7 +119,9 @@ mod tests {
     fn one_layer_of_zstd_makes_it_a_manifest_of_oci_with_a_media_type_for_each_layer() {
         let config = Digest::of(b"c");
         let layers = [layer(b"1", 1, Codec::Gzip), layer(b"2", 2, Codec::Zstd)];
-        let manifest = manifest((&config, 10), &layers).unwrap();
+        let annotations = [("b".to_owned(), "2".to_owned()), ("a".to_owned(), "1".to_owned())];
+        let manifest = manifest((&config, 10), &layers, &annotations).unwrap();
+        assert!(manifest.bytes.ends_with(br#","annotations":{"a":"1","b":"2"}}"#));
         assert_eq!(manifest.media_type, OCI.manifest);
         let document: serde_json::Value = serde_json::from_slice(&manifest.bytes).unwrap();
         assert_eq!(document["mediaType"], OCI.manifest);

@@ -25,6 +25,7 @@ use crate::archive;
 use crate::compress::Codec;
 use crate::engine::{self, Engine, Export, ImageId};
 use crate::error::{ExitCode, Explain as _, Failure};
+use crate::image::Likeness;
 use crate::progress::{Event, Log, duration};
 use crate::registry::{self, Manifest, Registry};
 
@@ -75,17 +76,27 @@ impl From<Stop> for NotPushed {
     }
 }
 
+/// What layers become, and the manifest of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recipe<'a> {
+    pub(super) codec: Codec,
+    /// No time in them, or in the configuration, is later than this.
+    pub(super) epoch: Option<u64>,
+    /// What a manifest in OCI's form says of the image.
+    pub(super) annotations: &'a [(String, String)],
+}
+
 /// Brings all content of an image, and its manifest, to all registries; no tag moves. What comes back is the manifest.
 pub(super) async fn content(
     engine: &Engine,
     image: &ImageId,
     registries: &[&Registry],
-    codec: Codec,
+    recipe: Recipe<'_>,
     known: &Known,
     log: &Log,
 ) -> Result<Manifest, NotPushed> {
     let is_packed = engine.facts().keeps_compressed();
-    let mut transfer = Transfer::new(image, registries, is_packed, codec);
+    let mut transfer = Transfer::new(image, registries, is_packed, recipe);
     let mut waits = backoff().with_max_times(PASSES).build();
     let mut exported = Some(first_export(engine, image, known, &mut transfer).await);
     loop {
@@ -119,6 +130,18 @@ pub(super) async fn content(
         log.send(Event::Note(text)).await;
     }
     Ok(manifest)
+}
+
+/// What counts of an image once no time in it is later than the epoch. For that all of it has to be read.
+pub(super) async fn likeness(engine: &Engine, image: &ImageId, epoch: u64, log: &Log) -> Result<Likeness, Failure> {
+    let recipe = Recipe { codec: Codec::default(), epoch: Some(epoch), annotations: &[] };
+    let mut transfer = Transfer::new(image, &[], false, recipe);
+    let read = async {
+        let export = engine.export(image).await?;
+        transfer.pass(export, log).await?;
+        transfer.likeness()
+    };
+    read.await.map_err(|stop| Failure::from(NotPushed::from(stop)))
 }
 
 /// Asks the registries for the layers that they may have while the engine writes its export, which takes its time.

@@ -7,16 +7,16 @@ use futures_util::future::{self, join_all};
 use futures_util::stream::{self, Stream, StreamExt as _};
 
 use super::super::known::{Known, KnownLayer};
-use super::Stop;
-use super::held::{Export, Held};
+use super::held::{Clamped, Export, Held};
 use super::layer::Sent;
 use super::manifest::Layer;
 use super::told::Told;
 use super::uploads::{Ended, Uploads};
-use crate::archive::{self, Archive, Documents, Member, layer_paths};
+use super::{Recipe, Stop};
+use crate::archive::{self, Archive, Documents, Member, epoch, layer_paths};
 use crate::compress::{Codec, Packing, Workers};
 use crate::engine::{self, ImageId};
-use crate::image::{Digest, Repository};
+use crate::image::{Digest, Likeness, Repository};
 use crate::progress::Log;
 use crate::registry::{self, Manifest, NotTaken, Registry};
 
@@ -30,6 +30,11 @@ pub(super) struct Transfer<'a> {
     /// Whether the engine gives layers as a registry has them.
     is_packed: bool,
     workers: Workers,
+    /// No time in a layer that the pipe compresses is later than this.
+    epoch: Option<u64>,
+    annotations: &'a [(String, String)],
+    /// Where there is one, the digests of layers as the engine has given them, by their paths.
+    given: BTreeMap<String, Digest>,
     /// For each registry why it gets no more.
     lost: Vec<Option<registry::Error>>,
     /// For each registry what went wrong last and may pass.
@@ -39,6 +44,9 @@ pub(super) struct Transfer<'a> {
     documents: Documents,
     /// By their paths in the export.
     layers: BTreeMap<String, Arrival>,
+    /// What layers may become where times are changed, by their paths: what all registries have of an image that was pushed before. Whether
+    /// it is that is known when the layer was read, and which blob it becomes must not depend on what a registry has.
+    guessed: BTreeMap<String, Layer>,
     /// The paths of layers that were recognised before they came, and not yet told of.
     recognised: BTreeSet<String>,
 }
@@ -52,18 +60,27 @@ struct Arrival {
 }
 
 impl<'a> Transfer<'a> {
-    pub(super) fn new(image: &'a ImageId, registries: &'a [&'a Registry], is_packed: bool, codec: Codec) -> Self {
+    pub(super) fn new(
+        image: &'a ImageId,
+        registries: &'a [&'a Registry],
+        is_packed: bool,
+        Recipe { codec, epoch, annotations }: Recipe<'a>,
+    ) -> Self {
         let none = || registries.iter().map(|_| None).collect();
         Self {
             image,
             registries,
             is_packed,
             workers: Workers::new(codec),
+            epoch,
+            annotations,
+            given: BTreeMap::new(),
             lost: none(),
             trouble: none(),
             stalled: vec![false; registries.len()],
             documents: Documents::default(),
             layers: BTreeMap::new(),
+            guessed: BTreeMap::new(),
             recognised: BTreeSet::new(),
         }
     }
@@ -75,6 +92,10 @@ impl<'a> Transfer<'a> {
         let found: Vec<Layer> = stream::iter(looks).buffered(LOOKS).filter_map(future::ready).collect().await;
         for (path, diff_id) in paths {
             let Some(layer) = found.iter().find(|layer| layer.diff_id == diff_id) else { continue };
+            if self.epoch.is_some() {
+                self.guessed.insert(path, layer.clone());
+                continue;
+            }
             let arrival = Arrival { layer: Some(layer.clone()), by: vec![true; self.registries.len()] };
             self.layers.insert(path.clone(), arrival);
             self.recognised.insert(path);
@@ -148,7 +169,7 @@ impl<'a> Transfer<'a> {
                         self.record(ended, told).await?;
                     }
                     let targets = uploads.meanwhile(self.lacking(&path, size, told)).await;
-                    if !targets.is_empty() {
+                    if !targets.is_empty() || self.is_unknown(&path) {
                         self.send(&mut archive, (path, size), targets, uploads, told).await?;
                     }
                 }
@@ -162,7 +183,13 @@ impl<'a> Transfer<'a> {
 
     /// Whether no registry gets any more.
     fn is_lost(&self) -> bool {
-        self.lost.iter().all(Option::is_some)
+        !self.lost.is_empty() && self.lost.iter().all(Option::is_some)
+    }
+
+    /// Whether it is of interest what a layer becomes, though nobody is to get it, or not yet.
+    fn is_unknown(&self, path: &str) -> bool {
+        let is_asked = self.registries.is_empty() || self.guessed.contains_key(path);
+        is_asked && self.layers.get(path).is_none_or(|arrival| arrival.layer.is_none())
     }
 
     /// The registries that a layer is to be sent to: those that do not have it, as far as its digest is known by now.
@@ -181,7 +208,8 @@ impl<'a> Transfer<'a> {
             arrival.layer = arrival.layer.or(is_everywhere.then_some(known));
         }
         let targets = (0..count).filter(|at| !arrival.by[*at] && self.lost[*at].is_none() && !self.stalled[*at]);
-        let targets = targets.collect();
+        let targets =
+            if arrival.layer.is_none() && self.guessed.contains_key(path) { Vec::new() } else { targets.collect() };
         self.layers.insert(path.to_owned(), arrival);
         targets
     }
@@ -220,17 +248,32 @@ impl<'a> Transfer<'a> {
         let (mut packing, blob) = pack(&self.workers, size);
         let registries = targets.iter().map(|at| self.registries[*at]).collect();
         uploads.begin(path.clone(), targets, blob, registries);
+        let mut clamping = self.epoch.map(epoch::Layer::new);
+        let not_tar = |error: epoch::NotTar| {
+            Stop::from(archive::Error::NotUnderstood { path: path.clone(), reason: error.to_string() })
+        };
         let reading = async {
             let mut read = 0;
             while let Some(piece) = archive.piece().await? {
                 read += piece.len() as u64;
                 told.pushing(&path, read, size).await;
-                packing.write(&piece).await;
+                let Some(layer) = &mut clamping else {
+                    packing.write(&piece).await;
+                    continue;
+                };
+                layer.take(piece);
+                while let Some(piece) = layer.piece().map_err(not_tar)? {
+                    packing.write(&piece).await;
+                }
             }
+            let given = clamping.map(epoch::Layer::end).transpose().map_err(not_tar)?;
             packing.end().await;
-            Ok(())
+            Ok::<_, Stop>(given)
         };
-        uploads.meanwhile(reading).await
+        if let Some(given) = uploads.meanwhile(reading).await? {
+            self.given.insert(path, given);
+        }
+        Ok(())
     }
 
     /// Takes down what became of a layer.
@@ -245,6 +288,16 @@ impl<'a> Transfer<'a> {
             return Err(archive::Error::Damaged { path, expected, found: layer.digest }.into());
         }
         let Some(arrival) = self.layers.get_mut(&path) else { return Err(Stop::Bug("a layer that was not read")) };
+        if let Some(guessed) = self.guessed.remove(&path) {
+            // A blob of another compressor is sent by a further pass.
+            let is_there = guessed.digest == layer.digest;
+            arrival.layer = Some(layer);
+            arrival.by.fill(is_there);
+            if is_there {
+                told.exists(&path).await;
+            }
+            return Ok(());
+        }
         arrival.layer = Some(layer);
         for (at, end) in targets.into_iter().zip(ends) {
             match end {
@@ -274,8 +327,7 @@ impl<'a> Transfer<'a> {
         if self.is_lost() {
             return Ok(None);
         }
-        let layers = self.layers.iter().filter_map(|(path, arrival)| Some((path.as_str(), arrival.layer.as_ref()?)));
-        let export = Export { image: self.image, documents: &self.documents, layers: layers.collect() };
+        let export = self.export();
         let all = if self.is_packed { export.stored()? } else { vec![export.made()?] };
         let open = (0..self.registries.len()).filter(|at| self.lost[*at].is_none());
         let puts: Vec<_> = open.map(async |at| (at, put(self.registries[at], &all).await)).collect();
@@ -283,6 +335,20 @@ impl<'a> Transfer<'a> {
             self.lost[at] = end.err();
         }
         Ok(all.into_iter().next_back().map(|last| last.manifest))
+    }
+
+    fn export(&self) -> Export<'_> {
+        let layers = self.layers.iter().filter_map(|(path, arrival)| Some((path.as_str(), arrival.layer.as_ref()?)));
+        let clamped = self.epoch.map(|epoch| Clamped { epoch, given: &self.given });
+        let (image, documents, annotations) = (self.image, &self.documents, self.annotations);
+        Export { image, documents, layers: layers.collect(), clamped, annotations }
+    }
+
+    /// What the image becomes, when all of its layers were read.
+    pub(super) fn likeness(&self) -> Result<Likeness, Stop> {
+        let (config, _) = self.export().image()?;
+        let not_understood = |reason| archive::Error::NotUnderstood { path: "manifest.json".to_owned(), reason };
+        Ok(Likeness::read(&config).map_err(not_understood)?)
     }
 }
 

@@ -1,0 +1,159 @@
+//! Where an image comes from, as labels: by the names that everybody uses (image specification, "Annotations", "Pre-Defined Annotation
+//! Keys").
+//!
+//! They are labels of the configuration, which every builder can set and every engine shows, and annotations of a manifest that the pipe
+//! writes in OCI's form, since Docker's has no place for any. `ref.name` is for descriptors in an image layout only, and so is none.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::config::Bitbucket;
+use crate::image::ImageReference;
+
+/// What they all begin with.
+const PREFIX: &str = "org.opencontainers.image.";
+
+/// Names with their values, in order.
+pub type Labels = Vec<(String, String)>;
+
+/// What is known of an image before it is built.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// What Bitbucket says.
+    pub bitbucket: &'a Bitbucket,
+    /// The image that it is based on.
+    pub base: Option<&'a ImageReference>,
+    /// `SOURCE_DATE_EPOCH`
+    pub epoch: Option<u64>,
+}
+
+/// The labels of a build of a commit, but for those that have been given; none where Bitbucket names no commit.
+///
+/// What is another with each run has no place here unless it is asked for: an image that has not changed would get another digest. So
+/// the time is told only where it is fixed (`created` of the configuration tells it always), and the run only where no same digest is
+/// asked for.
+#[must_use]
+pub fn labels(origin: Origin<'_>, is_given: impl Fn(&str) -> bool) -> Labels {
+    let Origin { bitbucket, base, epoch } = origin;
+    let Some(commit) = &bitbucket.commit else { return Labels::new() };
+    let run = bitbucket.build_number.as_ref().zip(bitbucket.repository.as_ref()).filter(|_| epoch.is_none());
+    let values = [
+        ("base.digest", base.and_then(|base| Some(base.digest()?.to_string()))),
+        ("base.name", base.map(name)),
+        ("created", epoch.and_then(time)),
+        ("revision", Some(commit.clone())),
+        ("source", source(bitbucket)),
+        (
+            "url",
+            run.map(|(number, repository)| format!("https://bitbucket.org/{repository}/pipelines/results/{number}")),
+        ),
+        ("version", bitbucket.tag.clone().or_else(|| bitbucket.branch.clone())),
+    ];
+    let named = values.into_iter().filter_map(|(name, value)| Some((format!("{PREFIX}{name}"), value?)));
+    named.filter(|(name, _)| !is_given(name)).collect()
+}
+
+/// Those together with the ones of the user that are no less of the specification's: what a manifest says of its image.
+#[must_use]
+pub fn annotations(labels: &Labels, given: &[(String, String)]) -> Labels {
+    let given = given.iter().filter(|(name, _)| name.starts_with(PREFIX));
+    let mut all: Labels = labels.iter().chain(given).cloned().collect();
+    all.sort_unstable();
+    all
+}
+
+/// Without its digest, which has a label of its own. Which tag was meant beside a digest is not known where it would be `latest`.
+fn name(base: &ImageReference) -> String {
+    let tag = Some(base.tag()).filter(|tag| base.digest().is_none() || *tag != "latest");
+    let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+    format!("{}/{}{tag}", base.host(), base.path())
+}
+
+/// Where the source is, without what somebody may have put before the host.
+fn source(bitbucket: &Bitbucket) -> Option<String> {
+    let own = || Some(format!("https://bitbucket.org/{}", bitbucket.repository.as_ref()?));
+    let Some((_, rest)) = bitbucket.git_origin.as_deref().and_then(|origin| origin.split_once("://")) else {
+        return own();
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    Some(format!("https://{host}/{path}"))
+}
+
+fn time(epoch: u64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(i64::try_from(epoch).ok()?).ok()?.format(&Rfc3339).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::image::Digest;
+
+    fn bitbucket() -> Bitbucket {
+        Bitbucket {
+            branch: Some("main".to_owned()),
+            commit: Some("c0ffee".to_owned()),
+            build_number: Some("17".to_owned()),
+            repository: Some("team/shop".to_owned()),
+            git_origin: Some("http://me:secret@bitbucket.org/team/shop?x#y".to_owned()),
+            ..Bitbucket::default()
+        }
+    }
+
+    fn told(origin: Origin<'_>, given: &[&str]) -> String {
+        let labels = labels(origin, |name| given.contains(&name));
+        labels.iter().map(|(name, value)| format!("{}={value}\n", name.strip_prefix(PREFIX).unwrap())).collect()
+    }
+
+    #[test]
+    fn an_image_says_which_commit_of_what_it_is_and_who_built_it() {
+        let base = ImageReference::parse("busybox:1.36").unwrap();
+        let origin = Origin { bitbucket: &bitbucket(), base: Some(&base), epoch: None };
+        insta::assert_snapshot!(told(origin, &[]), @r"
+        base.name=docker.io/library/busybox:1.36
+        revision=c0ffee
+        source=https://bitbucket.org/team/shop
+        url=https://bitbucket.org/team/shop/pipelines/results/17
+        version=main
+        ");
+        let all = told(origin, &["org.opencontainers.image.revision", "org.opencontainers.image.url"]);
+        assert!(!all.contains("revision") && !all.contains("url"), "what is given stays: {all}");
+    }
+
+    #[test]
+    fn with_an_epoch_nothing_tells_one_run_from_another() {
+        let base = ImageReference::parse(&format!("h.x/a:1@{}", Digest::of(b""))).unwrap();
+        let tagged = Bitbucket { tag: Some("v1.2".to_owned()), git_origin: None, ..bitbucket() };
+        let origin = Origin { bitbucket: &tagged, base: Some(&base), epoch: Some(1_700_000_000) };
+        insta::assert_snapshot!(told(origin, &[]), @r"
+        base.digest=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+        base.name=h.x/a:1
+        created=2023-11-14T22:13:20Z
+        revision=c0ffee
+        source=https://bitbucket.org/team/shop
+        version=v1.2
+        ");
+        let untagged = ImageReference::parse(&format!("h.x/a@{}", Digest::of(b""))).unwrap();
+        assert!(told(Origin { base: Some(&untagged), ..origin }, &[]).contains("\nbase.name=h.x/a\n"));
+    }
+
+    #[test]
+    fn without_a_commit_there_is_nothing_to_tell() {
+        let none = Bitbucket { commit: None, ..bitbucket() };
+        assert_eq!(labels(Origin { bitbucket: &none, base: None, epoch: Some(1) }, |_| false), []);
+        let only = Bitbucket { commit: Some("1".to_owned()), ..Bitbucket::default() };
+        assert_eq!(told(Origin { bitbucket: &only, base: None, epoch: None }, &[]), "revision=1\n");
+    }
+
+    #[test]
+    fn a_manifest_has_the_users_own_of_the_same_kind_too() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let title = pair("org.opencontainers.image.title", "shop");
+        let own = vec![pair("org.opencontainers.image.url", "https://x")];
+        let all = annotations(&own, &[pair("team", "shop"), title.clone()]);
+        assert_eq!(all, [title, own[0].clone()]);
+    }
+}

@@ -1,0 +1,106 @@
+//! What an image says of where it comes from.
+
+use serde_json::{Value, json};
+
+use crate::lab::{Engine, Lab, lab, usual};
+use crate::pipe::Pipe;
+
+const COMMIT: &str = "7f3c9b1e5d2a4c6b8e0f1a2b3c4d5e6f7a8b9c0d";
+
+/// A step of the pipeline with what Bitbucket sets.
+fn step(lab: &'static Lab) -> Pipe {
+    Pipe::new(lab)
+        .dockerfile(
+            "FROM busybox:1.36 AS base\nLABEL org.opencontainers.image.version=mine\nFROM base\nRUN echo x > /x\n",
+        )
+        .var("BITBUCKET_COMMIT", COMMIT)
+        .var("BITBUCKET_REPO_FULL_NAME", "team/shop")
+        .var("BITBUCKET_GIT_HTTP_ORIGIN", "http://x-token:canary@bitbucket.org/team/shop")
+        .var("BITBUCKET_BUILD_NUMBER", "17")
+}
+
+/// The labels of the image that the engine has under the first tag.
+fn labels(pipe: &Pipe) -> Value {
+    let reference = format!("{}:main", pipe.uri());
+    let text = pipe.lab.docker(&["inspect", "--format", "{{json .Config.Labels}}", &reference]);
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The manifest behind a tag.
+fn manifest(pipe: &Pipe, tag: &str) -> Value {
+    let body = json!({"repositoryName": pipe.repository, "imageIds": [{"imageTag": tag}]});
+    let found = pipe.lab.ecr("us-east-1", "BatchGetImage", &body);
+    serde_json::from_str(found["images"][0]["imageManifest"].as_str().expect("a manifest")).expect("JSON")
+}
+
+#[test]
+fn an_image_is_labelled_by_both_builders_on_each_engine() {
+    for (engine, builder) in [
+        (Engine::V20, "buildkit"),
+        (Engine::V20, "classic"),
+        (Engine::V26, "buildkit"),
+        (Engine::V28, "buildkit"),
+        (Engine::V28Containerd, "buildkit"),
+    ] {
+        let pipe = step(lab(engine, false)).var("BUILDER", builder).var("LABELS", "team=shop");
+        pipe.run().exits(0).does_not_say("canary@");
+        let expected = json!({
+            "org.opencontainers.image.base.name": "docker.io/library/busybox:1.36",
+            "org.opencontainers.image.revision": COMMIT,
+            "org.opencontainers.image.source": "https://bitbucket.org/team/shop",
+            "org.opencontainers.image.url": "https://bitbucket.org/team/shop/pipelines/results/17",
+            "org.opencontainers.image.version": "mine",
+            "team": "shop",
+        });
+        assert_eq!(labels(&pipe), expected, "{engine:?}, {builder}");
+        assert_eq!(manifest(&pipe, "main").get("annotations"), None, "Docker's form has none");
+    }
+}
+
+#[test]
+fn what_the_user_gives_stays_and_nothing_is_labelled_without_a_commit() {
+    let key = "org.opencontainers.image.";
+    let pipe = step(usual())
+        .dockerfile("FROM busybox:1.36\nRUN echo y > /y\n")
+        .var("LABELS", &format!("{key}revision=\n{key}source=https://example.test/x"))
+        .var("BITBUCKET_TAG", "v1.2")
+        .var("SOURCE_DATE_EPOCH", "1700000000");
+    pipe.run().exits(0);
+    let expected = json!({
+        "org.opencontainers.image.base.name": "docker.io/library/busybox:1.36",
+        "org.opencontainers.image.created": "2023-11-14T22:13:20Z",
+        "org.opencontainers.image.revision": "",
+        "org.opencontainers.image.source": "https://example.test/x",
+        "org.opencontainers.image.version": "v1.2",
+    });
+    assert_eq!(labels(&pipe), expected);
+    let pipe = pipe.without("BITBUCKET_COMMIT").without("LABELS");
+    pipe.run().exits(0);
+    assert_eq!(labels(&pipe), Value::Null);
+}
+
+#[test]
+fn a_manifest_of_oci_has_them_as_annotations() {
+    let pipe = step(usual()).var("COMPRESSION", "zstd").var("LABELS", "org.opencontainers.image.title=shop");
+    pipe.run().exits(0);
+    let expected = json!({
+        "org.opencontainers.image.base.name": "docker.io/library/busybox:1.36",
+        "org.opencontainers.image.revision": COMMIT,
+        "org.opencontainers.image.source": "https://bitbucket.org/team/shop",
+        "org.opencontainers.image.title": "shop",
+        "org.opencontainers.image.url": "https://bitbucket.org/team/shop/pipelines/results/17",
+    });
+    assert_eq!(manifest(&pipe, "main")["annotations"], expected);
+}
+
+#[test]
+fn neither_unchanged_inputs_nor_tags_that_are_kept_depend_on_them() {
+    let pipe = step(usual()).var("TAG", "1").var("SKIP_UNCHANGED", "true");
+    let first = pipe.run().exits(0);
+    let pipe =
+        pipe.var("BITBUCKET_COMMIT", &COMMIT.replace('7', "8")).var("BITBUCKET_BUILD_NUMBER", "18").var("TAG", "2");
+    assert_eq!(pipe.run().exits(0).built_nothing().stdout, first.stdout);
+    let pipe = pipe.without("SKIP_UNCHANGED").var("IF_TAG_EXISTS", "skip").var("TAG", "1 3");
+    let run = pipe.run().exits(0).says("\nBuild\n");
+    assert_eq!(run.stdout, first.stdout, "the image is the same but for what it says of its run");
+}
