@@ -206,8 +206,12 @@ impl Transport {
 
     fn unresolved(&self, host: &str, reason: &str) -> Error {
         // The words of Rust's library before those of the system say nothing more.
-        let reason = reason.strip_prefix("failed to lookup address information: ").unwrap_or(reason).to_owned();
-        Error::NotResolved { host: self.name.clone(), name: host.to_owned(), reason }
+        let reason = match reason.strip_prefix("failed to lookup address information: ").unwrap_or(reason) {
+            // musl's words for a temporary failure.
+            "Try again" => "no name server answers",
+            other => other,
+        };
+        Error::NotResolved { host: self.name.clone(), name: host.to_owned(), reason: reason.to_owned() }
     }
 
     fn shape(&self, request: Request<Body>) -> Result<Request<Body>, Error> {

@@ -159,7 +159,7 @@ fn an_unknown_host_is_no_engine() {
     fails(
         &step().var("DOCKER_HOST", "tcp://no-such-engine:2375"),
         5,
-        "no engine: the name `no-such-engine` in `DOCKER_HOST` `tcp://no-such-engine:2375` cannot be resolved (Temporary failure in name resolution)",
+        "no engine: the name `no-such-engine` in `DOCKER_HOST` `tcp://no-such-engine:2375` cannot be resolved (no name server answers)",
         &format!("{SERVICE}; elsewhere set `DOCKER_HOST` to where the engine listens"),
     );
 }

@@ -294,7 +294,12 @@ fn a_hole_in_an_array_is_told_by_its_name() {
 
 #[test]
 fn a_variable_of_a_later_version_is_refused_by_name_unless_it_asks_for_nothing() {
-    refused("PLATFORM", "linux/arm64", "`PLATFORM` is not supported in this version", "remove `PLATFORM`");
+    refused(
+        "CODE_INSIGHTS",
+        "true",
+        "`CODE_INSIGHTS` is not supported in this version",
+        "remove `CODE_INSIGHTS` or set it to `false`",
+    );
     refused(
         "BUILDER",
         "tcp://buildkit:1234",
