@@ -78,6 +78,12 @@ impl Likeness {
         &self.diff_ids
     }
 
+    /// The names of its labels.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        let labels = self.config.get("Labels").and_then(Value::as_object);
+        labels.into_iter().flat_map(|labels| labels.keys().map(String::as_str))
+    }
+
     /// Without labels that are no part of what is compared.
     #[must_use]
     pub fn without_labels(mut self, is_left_out: impl Fn(&str) -> bool) -> Self {

@@ -40,7 +40,7 @@ pub use epoch::{epoch_in_force, times_that_stay};
 pub use existing::{Names as LocalNames, NoImage, existing};
 pub use fingerprint::{BuildInputs, Fingerprint, Inputs, InputsDigest, is_fingerprint};
 pub use index::{Contribution, Unjoinable, index_course, join};
-pub use labels::{Labels, Origin, annotations, labels};
+pub use labels::{Labels, Origin, annotations, is_automatic, labels, other_base};
 pub use limits::context_beyond_a_layer;
 pub use preview::preview;
 pub use push_mode::{Load, Push, Pusher, pusher_by_kind, quicker_pusher};

@@ -1,8 +1,13 @@
 //! What an image says of where it comes from.
 
-use serde_json::{Value, json};
+use std::path::Path;
+use std::time::SystemTime;
 
-use crate::lab::{Engine, Lab, lab, usual};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::lab::{Engine, Lab, lab, output, usual};
 use crate::pipe::Pipe;
 
 const COMMIT: &str = "7f3c9b1e5d2a4c6b8e0f1a2b3c4d5e6f7a8b9c0d";
@@ -17,6 +22,27 @@ fn step(lab: &'static Lab) -> Pipe {
         .var("BITBUCKET_REPO_FULL_NAME", "team/shop")
         .var("BITBUCKET_GIT_HTTP_ORIGIN", "http://x-token:canary@bitbucket.org/team/shop")
         .var("BITBUCKET_BUILD_NUMBER", "17")
+}
+
+/// What Docker Hub has as the base image.
+fn base(lab: &'static Lab) -> String {
+    let mut curl = lab.command("curl", Path::new("/"));
+    curl.args(["-sSI", "--fail", "--cacert", &lab.facts.ca, "-H", "Authorization: Bearer lab-", "-H"]);
+    curl.args([
+        "Accept: application/vnd.docker.distribution.manifest.v2+json",
+        "https://registry-1.docker.io/v2/library/busybox/manifests/1.36",
+    ]);
+    let head = output(&mut curl).to_lowercase();
+    head.lines().find_map(|line| line.strip_prefix("docker-content-digest: ")).expect("a digest").trim().to_owned()
+}
+
+/// Takes the time of the build out, which is one of this minute.
+fn without_the_time(mut labels: Value) -> Value {
+    let created = labels.as_object_mut().unwrap().remove("org.opencontainers.image.created").expect("a time");
+    let created = OffsetDateTime::parse(created.as_str().unwrap(), &Rfc3339).unwrap();
+    let age = OffsetDateTime::from(SystemTime::now()) - created;
+    assert!(age.whole_seconds() >= 0 && age.whole_seconds() < 60, "{created}");
+    labels
 }
 
 /// The labels of the image that the engine has under the first tag.
@@ -45,6 +71,7 @@ fn an_image_is_labelled_by_both_builders_on_each_engine() {
         let pipe = step(lab(engine, false)).var("BUILDER", builder).var("LABELS", "team=shop");
         pipe.run().exits(0).does_not_say("canary@");
         let expected = json!({
+            "org.opencontainers.image.base.digest": base(pipe.lab),
             "org.opencontainers.image.base.name": "docker.io/library/busybox:1.36",
             "org.opencontainers.image.revision": COMMIT,
             "org.opencontainers.image.source": "https://bitbucket.org/team/shop",
@@ -52,7 +79,7 @@ fn an_image_is_labelled_by_both_builders_on_each_engine() {
             "org.opencontainers.image.version": "mine",
             "team": "shop",
         });
-        assert_eq!(labels(&pipe), expected, "{engine:?}, {builder}");
+        assert_eq!(without_the_time(labels(&pipe)), expected, "{engine:?}, {builder}");
         assert_eq!(manifest(&pipe, "main").get("annotations"), None, "Docker's form has none");
     }
 }
@@ -67,10 +94,12 @@ fn what_the_user_gives_stays_and_nothing_is_labelled_without_a_commit() {
         .var("SOURCE_DATE_EPOCH", "1700000000");
     pipe.run().exits(0);
     let expected = json!({
+        "org.opencontainers.image.base.digest": "",
         "org.opencontainers.image.base.name": "docker.io/library/busybox:1.36",
         "org.opencontainers.image.created": "2023-11-14T22:13:20Z",
         "org.opencontainers.image.revision": "",
         "org.opencontainers.image.source": "https://example.test/x",
+        "org.opencontainers.image.url": "",
         "org.opencontainers.image.version": "v1.2",
     });
     assert_eq!(labels(&pipe), expected);
@@ -84,13 +113,14 @@ fn a_manifest_of_oci_has_them_as_annotations() {
     let pipe = step(usual()).var("COMPRESSION", "zstd").var("LABELS", "org.opencontainers.image.title=shop");
     pipe.run().exits(0);
     let expected = json!({
+        "org.opencontainers.image.base.digest": base(pipe.lab),
         "org.opencontainers.image.base.name": "docker.io/library/busybox:1.36",
         "org.opencontainers.image.revision": COMMIT,
         "org.opencontainers.image.source": "https://bitbucket.org/team/shop",
         "org.opencontainers.image.title": "shop",
         "org.opencontainers.image.url": "https://bitbucket.org/team/shop/pipelines/results/17",
     });
-    assert_eq!(manifest(&pipe, "main")["annotations"], expected);
+    assert_eq!(without_the_time(manifest(&pipe, "main")["annotations"].clone()), expected);
 }
 
 #[test]
@@ -103,4 +133,46 @@ fn neither_unchanged_inputs_nor_tags_that_are_kept_depend_on_them() {
     let pipe = pipe.without("SKIP_UNCHANGED").var("IF_TAG_EXISTS", "skip").var("TAG", "1 3");
     let run = pipe.run().exits(0).says("\nBuild\n");
     assert_eq!(run.stdout, first.stdout, "the image is the same but for what it says of its run");
+}
+
+#[test]
+fn the_base_image_is_the_one_that_was_built_from_or_a_warning_says_so() {
+    let (name, digest) = ("org.opencontainers.image.base.name", "org.opencontainers.image.base.digest");
+    let pipe = step(usual()).var("TAG", "base");
+    let below = pipe.run().exits(0).stdout.trim().to_owned();
+    let base = format!("{}:base", pipe.uri());
+    // From a registry that wants a login, by way of a named context.
+    let pipe = pipe
+        .var("TAG", "main")
+        .var("BUILD_CONTEXTS", &format!("below=docker-image://{base}"))
+        .dockerfile("FROM below\nRUN echo above > /above\n");
+    pipe.run().exits(0).does_not_say("warning");
+    assert_eq!(labels(&pipe)[name], base);
+    assert_eq!(Some(labels(&pipe)[digest].as_str().unwrap()), below.split_once('@').map(|(_, digest)| digest));
+    // It moves between the look and the build. The engine, which built the base image itself, has to ask as well.
+    let pipe = pipe.var("PULL", "true");
+    let other = format!("sha256:{}", "0".repeat(64));
+    let rule = json!({"method": "HEAD", "path": format!("{}/manifests/base", pipe.repository), "times": 1,
+        "replace_header": {"Docker-Content-Digest": other}});
+    pipe.lab.fault(&rule);
+    let warning = format!(
+        "  warning: the label `{digest}` names {other}, which the registry has as `{base}`, and the engine built from {}: ",
+        below.split_once('@').unwrap().1
+    );
+    pipe.run().exits(0).says(&warning);
+    // Nobody tells it: that is no failure, and what the base image says of its own base is not taken over.
+    pipe.lab.fault(&json!({"method": "HEAD", "path": format!("{}/manifests/base", pipe.repository), "times": 1, "answer": {"status": 404, "body": {}}}));
+    pipe.run().exits(0).does_not_say("warning");
+    assert_eq!((&labels(&pipe)[name], &labels(&pipe)[digest]), (&json!(base), &json!("")));
+    // A tag that is kept with `skip` does not depend on it.
+    let pipe = pipe.var("IF_TAG_EXISTS", "skip").var("TAG", "main later");
+    let run = pipe.run().exits(0).says("\nBuild\n");
+    assert!(
+        pipe.lab
+            .ecr("us-east-1", "ListImages", &json!({"repositoryName": pipe.repository}))
+            .to_string()
+            .contains("later"),
+        "{}",
+        run.log
+    );
 }

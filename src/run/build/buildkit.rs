@@ -13,6 +13,7 @@ use crate::dockerfile::VIRTUAL_CONTEXT;
 use crate::engine::{ApiVersion, BuildError, BuildkitRequest, Built, CacheState, Error, ImageId, Login};
 use crate::error::Failure;
 use crate::image::Repository;
+use crate::plan::other_base;
 use crate::progress::vertices::{Summary, Vertices};
 use crate::progress::{Event, Log, duration};
 use crate::registry::PlatformImage;
@@ -88,6 +89,7 @@ pub(super) async fn build(
         if let Some(mark) = &ready.destinations.mark {
             mark.was_built_from(&built.summary.bases);
         }
+        warn(log, other_base(&ready.labels, &built.summary.bases)).await;
         tell_cache(&built.summary, own_cache.as_deref(), ready, log).await;
     }
     Ok(super::finished(files.sent(), built.map(|built| built.image), ready, log).await?)

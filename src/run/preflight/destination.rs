@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tokio::sync::oneshot;
 
 use crate::aws::{Ecr, Endpoint, Mutability, Token, TokenSource};
 use crate::config::Config;
 use crate::error::Failure;
-use crate::image::{EcrHost, Name, Repository};
+use crate::image::{Digest, EcrHost, ImageReference, Name, Repository};
 use crate::net::Net;
 use crate::plan::repository::Wanted;
 use crate::plan::{Course, PlannedTag, Standing, course, index_course};
@@ -18,6 +17,8 @@ use crate::registry::{Manifest, Pacer, Registry};
 use super::super::backoff;
 use super::blocking;
 use super::denials::Denials;
+use super::inputs::Inputs;
+use super::labels::{self, Asked};
 use super::look::{CacheImage, Look};
 use super::members::{self, Joined};
 use super::repository::{self, Found, Place};
@@ -41,6 +42,8 @@ pub(in super::super) struct Destinations {
     pub(in super::super) mark: Option<Mark>,
     /// The index that is to be; `None` without `INDEX_FROM`.
     pub(in super::super) joined: Option<Joined>,
+    /// What the registry of the base image says of it; `None` when it is not asked.
+    base_digest: Option<Asked>,
 }
 
 /// One repository, and how it is reached.
@@ -60,11 +63,7 @@ pub(in super::super) struct Destination {
 }
 
 /// Asks for everything at once.
-pub(super) async fn check(
-    config: &Config,
-    inputs: oneshot::Receiver<Option<unchanged::Told>>,
-    log: &Log,
-) -> Result<Destinations, Vec<Failure>> {
+pub(super) async fn check(config: &Config, inputs: Inputs, log: &Log) -> Result<Destinations, Vec<Failure>> {
     let settings = config.repository.clone();
     let (reached, wanted) = tokio::join!(reach(config, log), blocking(move || repository::load(&settings)));
     let (reached, wanted) = match (reached, wanted) {
@@ -72,7 +71,8 @@ pub(super) async fn check(
         (reached, wanted) => return Err(reached.err().into_iter().chain(wanted.err()).flatten().collect()),
     };
     let Some(reached) = reached else { return Ok(Destinations::default()) };
-    let mark = match unchanged::look(config, &reached, inputs, log).await {
+    let base_digest = labels::ask(config, &reached, inputs.base);
+    let mark = match unchanged::look(config, &reached, inputs.unchanged, log).await {
         Seen::Same(same) => return unbuilt(reached, wanted, same, log).await,
         Seen::Builds(mark) => mark,
     };
@@ -107,7 +107,9 @@ pub(super) async fn check(
         Ok((course, joined))
     });
     match course {
-        Ok((course, joined)) => Ok(Destinations { all, course, cache, wanted, unchanged: None, mark, joined }),
+        Ok((course, joined)) => {
+            Ok(Destinations { all, course, cache, wanted, unchanged: None, mark, joined, base_digest })
+        }
         Err(failures) => {
             // What there is helps to understand what is wrong.
             if config.push {
@@ -154,6 +156,7 @@ async fn unbuilt(
         unchanged: Some(manifest),
         mark: None,
         joined: None,
+        base_digest: None,
     })
 }
 
@@ -328,6 +331,15 @@ impl Destination {
 }
 
 impl Destinations {
+    /// What the registry has as the base image, if it was asked and has answered.
+    pub(super) async fn base_digest(&mut self, image: &ImageReference) -> Option<Digest> {
+        match (&self.mark, self.base_digest.take()) {
+            (Some(mark), _) => mark.digest(image),
+            (None, Some(asked)) => asked.await.ok()?,
+            (None, None) => None,
+        }
+    }
+
     /// Creates and changes what is to be, once nothing forbids the run.
     pub(super) async fn apply(&mut self, log: &Log) -> Result<(), Vec<Failure>> {
         let (wanted, is_alone) = (&self.wanted, self.all.len() == 1);

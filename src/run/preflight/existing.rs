@@ -1,9 +1,8 @@
 //! Before the push of an image that the engine has already: `BUILD=false`.
 
-use tokio::sync::oneshot;
-
 use super::super::build::Image;
 use super::super::warn;
+use super::inputs::Inputs;
 use super::{Ready, Target, blocking, destination, engine_side, labels};
 use crate::config::Config;
 use crate::dockerfile::Dockerfile;
@@ -33,10 +32,8 @@ impl Existing {
 /// Checks what a push needs, in parallel, and finds the image.
 pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failure>> {
     let (output, dry_run) = (config.output_dir.clone(), config.dry_run);
-    // There are no inputs to compare.
-    let (_, inputs) = oneshot::channel();
     let (destinations, engine, output) = tokio::join!(
-        destination::check(config, inputs, log),
+        destination::check(config, Inputs::none(), log),
         engine_side(config),
         blocking(move || {
             if dry_run { Ok(None) } else { Folder::prepare(&output).map(Some).map_err(|error| vec![error.into()]) }
@@ -63,7 +60,7 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
             let targets = vec![Target { platform, is_foreign: false, served: None }];
             Ok(Ready {
                 epoch: epoch_in_force(config, engine.facts()),
-                labels: labels::automatic(config, &engine, &dockerfile, &targets),
+                labels: labels::of_existing(config),
                 engine,
                 trace,
                 context: None,

@@ -1,8 +1,7 @@
 //! The checks of a run with `INDEX_FROM`: it needs no engine, no Dockerfile and no context.
 
-use tokio::sync::oneshot;
-
 use super::destination::{self, Destinations};
+use super::inputs::Inputs;
 use super::members::Joined;
 use super::{super::bug, blocking};
 use crate::config::Config;
@@ -30,10 +29,8 @@ impl Joining {
 /// Checks everything, and tells what was found.
 pub(in super::super) async fn check_join(config: &Config, log: &Log) -> Result<Joining, Vec<Failure>> {
     let (output, dry_run) = (config.output_dir.clone(), config.dry_run);
-    // Of what is not built no inputs are told.
-    let (_, told) = oneshot::channel();
     let (destinations, output) = tokio::join!(
-        destination::check(config, told, log),
+        destination::check(config, Inputs::none(), log),
         blocking(move || {
             if dry_run { Ok(None) } else { Folder::prepare(&output).map(Some).map_err(|error| vec![error.into()]) }
         }),

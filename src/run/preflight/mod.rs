@@ -4,6 +4,7 @@ mod account;
 mod denials;
 mod destination;
 mod existing;
+mod inputs;
 mod join;
 mod labels;
 mod look;
@@ -17,8 +18,6 @@ mod unchanged;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use super::warn;
 use crate::config::{Config, ContextSource, NamedContext};
 use crate::context::{Context, Request, Survey, Tree};
@@ -29,6 +28,8 @@ use crate::plan::{Choice, Chosen, Labels, Wishes, choose, context_beyond_a_layer
 use crate::progress::{Event, Log, bytes, counted};
 use crate::report::Folder;
 use crate::session::secrets::Secrets;
+
+use inputs::{Inputs, Tell};
 
 pub(super) use destination::{Destination, Destinations};
 pub(super) use existing::Existing;
@@ -73,9 +74,9 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
         return Box::pin(existing::check(config, log)).await;
     }
     let (output, dry_run) = (config.output_dir.clone(), config.dry_run);
-    let (tell, told) = oneshot::channel();
+    let (tell, inputs) = Inputs::channel();
     let (destinations, (engine, context, secrets), output) = tokio::join!(
-        destination::check(config, told, log),
+        destination::check(config, inputs, log),
         local(config, tell),
         blocking(move || {
             if dry_run { Ok(None) } else { Folder::prepare(&output).map(Some).map_err(|error| vec![error.into()]) }
@@ -130,7 +131,7 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
             if !dry_run {
                 destinations.apply(log).await?;
             }
-            let labels = labels::automatic(config, &engine, &found.dockerfile, &targets);
+            let labels = labels::of_build(config, &engine, &found, &mut destinations).await;
             let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
             let epoch = epoch_in_force(config, engine.facts());
             Ok(Ready {
@@ -158,10 +159,10 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
     }
 }
 
-/// What can be known without AWS; where unchanged inputs are of interest, they are told as soon as they are.
+/// What can be known without AWS. The base image, and the inputs where they are of interest, are told as soon as they are known.
 async fn local(
     config: &Config,
-    tell: oneshot::Sender<Option<unchanged::Told>>,
+    tell: Tell,
 ) -> (Result<(Engine, Trace), Vec<Failure>>, Result<Found, Vec<Failure>>, Result<Secrets, Vec<Failure>>) {
     let (engine, context, secrets) = tokio::join!(
         engine_side(config),
@@ -174,11 +175,14 @@ async fn local(
             move || Secrets::load(&secrets).map_err(|errors| errors.into_iter().map(Failure::from).collect())
         }),
     );
+    // Nobody listens any more where AWS has refused meanwhile.
+    if let (Ok((engine, _)), Ok(found)) = (&engine, &context) {
+        let _ = tell.base.send(labels::base(config, engine, found));
+    }
     if let (true, Ok((engine, _)), Ok(found), Ok(secrets)) =
         (config.skip_unchanged.is_on() && config.push, &engine, &context, &secrets)
     {
-        // Nobody listens any more where AWS has refused meanwhile.
-        let _ = tell.send(unchanged::local(config, engine, found, secrets).await);
+        let _ = tell.unchanged.send(unchanged::local(config, engine, found, secrets).await);
     }
     (engine, context, secrets)
 }

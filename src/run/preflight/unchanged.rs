@@ -61,6 +61,11 @@ pub(super) struct Same {
 }
 
 impl Mark {
+    /// What the registry has as a base image.
+    pub(super) fn digest(&self, image: &ImageReference) -> Option<Digest> {
+        self.bases.iter().find_map(|(base, digest)| (base == image).then(|| digest.clone()))
+    }
+
     /// Takes the base images of a build as the engine resolved them, by their references with digests.
     pub(in super::super) fn was_built_from(&self, bases: &[String]) {
         self.built_from.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bases);
@@ -225,7 +230,7 @@ async fn mark(config: &Config, reached: &[Reach], local: Local) -> Result<Mark, 
 }
 
 /// A base image that the engine has already is taken without a look at the registry, unless `PULL` is set.
-async fn not_another(engine: &Engine, image: &ImageReference, digest: &Digest) -> Result<(), String> {
+pub(super) async fn not_another(engine: &Engine, image: &ImageReference, digest: &Digest) -> Result<(), String> {
     if image.digest().is_some() {
         return Ok(());
     }

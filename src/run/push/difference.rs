@@ -7,6 +7,7 @@ use super::fill::read;
 use crate::engine::ImageId;
 use crate::error::Failure;
 use crate::image::Digest;
+use crate::plan::is_automatic;
 use crate::progress::Log;
 use crate::registry::Manifest;
 
@@ -51,8 +52,10 @@ async fn of_one(
         None => ready.engine.likeness(image).await?,
         Some(epoch) => direct::likeness(&ready.engine, image, epoch, log).await?,
     };
-    // An image of another run over the same files is the same, whatever it says of that run.
-    let is_own = |name: &str| ready.labels.iter().any(|(own, _)| own == name);
+    // An image of another run over the same files is the same, whatever it says of that run, or does not.
+    let given: Vec<String> =
+        ours.labels().filter(|name| ready.labels.iter().all(|(own, _)| own != name)).map(str::to_owned).collect();
+    let is_own = |name: &str| is_automatic(name) && given.iter().all(|given| given != name);
     Ok(match holder.registry.likeness(there).await? {
         Some(theirs) => ours.without_labels(is_own).difference(&theirs.without_labels(is_own)),
         None => Some("it is one image, the other an index of several".to_owned()),
