@@ -35,6 +35,7 @@ image: setup ## build the image for both platforms by the pipe itself: dist/ecr-
 release: ## all that a release has, in dist/ (VERSION=1.2.3)
 	release/check "$(VERSION)"
 	$(MAKE) image
+	release/reproduce image
 	release/sbom
 	cd dist && sha256sum ecr-pipe.oci.tar ecr-pipe.cdx.json >SHA256SUMS && cat SHA256SUMS
 

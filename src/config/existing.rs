@@ -4,7 +4,7 @@ use super::problem::Findings;
 use super::raw::Raw;
 
 /// What only a build looks at.
-const OF_A_BUILD: [&str; 19] = [
+pub(super) const OF_A_BUILD: [&str; 19] = [
     "CONTEXT",
     "DOCKERFILE",
     "TARGET",

@@ -1,5 +1,6 @@
 //! `INDEX_FROM`: what is joined, and what does nothing beside it.
 
+use super::existing::OF_A_BUILD;
 use super::problem::Findings;
 use super::raw::Raw;
 use crate::image::{DigestError, Name, Repository, TagError};
@@ -16,31 +17,8 @@ pub struct IndexMember {
     pub reference: Reference,
 }
 
-/// What has to do with a build or with the push of what was built.
-const OF_A_BUILD: [&str; 22] = [
-    "CONTEXT",
-    "DOCKERFILE",
-    "TARGET",
-    "PLATFORM",
-    "BUILD_ARGS",
-    "LABELS",
-    "NO_CACHE",
-    "PULL",
-    "NETWORK",
-    "ADD_HOSTS",
-    "SHM_SIZE",
-    "ULIMITS",
-    "BUILD_SECRETS",
-    "BUILD_CONTEXTS",
-    "REGISTRY_LOGINS",
-    "BUILDER",
-    "CACHE",
-    "CACHE_FROM",
-    "COMPRESSION",
-    "PUSH_MODE",
-    "BUILD",
-    "SKIP_UNCHANGED",
-];
+/// What has to do with the push of what was built.
+const OF_A_PUSH: [&str; 3] = ["COMPRESSION", "PUSH_MODE", "BUILD"];
 
 /// The entries, in their order; none when nothing is joined.
 pub(super) fn read(raw: &Raw, push: bool, findings: &mut Findings) -> Vec<IndexMember> {
@@ -56,8 +34,12 @@ pub(super) fn read(raw: &Raw, push: bool, findings: &mut Findings) -> Vec<IndexM
             Some(hint),
         );
     }
-    let idle: Vec<String> =
-        OF_A_BUILD.iter().filter(|name| raw.is_given(name)).map(|name| format!("`{}`", raw.name(name))).collect();
+    let idle: Vec<String> = OF_A_BUILD
+        .iter()
+        .chain(&OF_A_PUSH)
+        .filter(|name| raw.is_given(name))
+        .map(|name| format!("`{}`", raw.name(name)))
+        .collect();
     if let Some((last, others)) = idle.split_last() {
         let names = if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) };
         let verb = if others.is_empty() { "does" } else { "do" };

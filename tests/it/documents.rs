@@ -114,7 +114,7 @@ fn pipes(value: &Value) -> Vec<&Value> {
 }
 
 #[test]
-fn examples_name_this_version_and_variables_that_there_are() {
+fn examples_name_this_version_and_have_variables_that_there_are_as_texts() {
     let image = concat!("ecr-pipe/ecr-pipe:", env!("CARGO_PKG_VERSION"));
     let examples = Example::all();
     let whole: Vec<String> = examples
@@ -122,6 +122,15 @@ fn examples_name_this_version_and_variables_that_there_are() {
         .map(Example::whole)
         .chain(["bitbucket-pipelines.yml", "examples/hello-world/bitbucket-pipelines.yml"].map(read))
         .collect();
+    // Atlassian's schema of bitbucket-pipelines.yml takes texts, and lists of them.
+    let is_bare = |line: &str| {
+        let value = line
+            .split_once(": ")
+            .filter(|(name, _)| name.trim().bytes().all(|byte| byte == b'_' || byte.is_ascii_uppercase()));
+        value.is_some_and(|(_, value)| matches!(value, "true" | "false" | "yes" | "no") || value.parse::<f64>().is_ok())
+    };
+    let bare: Vec<&str> = whole.iter().flat_map(|text| text.lines()).filter(|line| is_bare(line)).collect();
+    assert!(bare.is_empty(), "quotes are missing: {bare:?}");
     let read = Value::Array(yaml(&whole));
     for pipe in pipes(&read) {
         assert!([format!("docker://{image}"), image.to_owned()].iter().any(|name| pipe["pipe"] == **name), "{pipe}");
