@@ -1,5 +1,5 @@
 //! Who pushes: the engine, which compresses what it has not pulled, or the pipe, to which the engine must first give all of the
-//! image. The figures behind it: `docs/benchmarks.md`, "Who pushes".
+//! image. The figures behind it: `docs/benchmarks.md`, "What `auto` chooses".
 
 use crate::compress::Codec;
 use crate::config::PushMode;
