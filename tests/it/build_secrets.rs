@@ -173,7 +173,8 @@ RUN --mount=type=secret,id=npm --mount=type=secret,id=key \\
         );
         let run = pipe.run().exits(6).reports_nothing();
         outputs_without_canaries(&run);
-        let step = "***\n        ***\n        ***\n        cut *** ***\n";
+        // The line on standard output goes on when the one on standard error has come.
+        let step = "***\n        ***\n        ***\n         ***\n        cut ***\n";
         assert_eq!(
             run.log.replace("[stage-0 2/2] ", "").matches(step).count(),
             2,

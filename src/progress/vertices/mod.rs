@@ -263,7 +263,7 @@ impl Vertices {
             vertex.text.keep();
             self.last_kept += 1;
         }
-        let text = vertex.text.push(&log.msg);
+        let text = vertex.text.push(log.stream, &log.msg);
         let clipped = clipped(&text).filter(|_| !self.is_clipped);
         if let Some(limit) = clipped {
             self.is_clipped = true;
@@ -361,6 +361,11 @@ impl Vertices {
 
     fn end(&mut self, at: usize, end: End, now: Instant, events: &mut Vec<Event>) {
         let vertex = &mut self.vertices[at];
+        let text = vertex.text.finish();
+        if !text.is_empty() {
+            show(vertex, events);
+            events.push(Event::StepOutput { step: vertex.step.id, text });
+        }
         let took = vertex.took(now);
         let failed = matches!(end, End::Failed(_));
         vertex.state = State::Ended;

@@ -3,22 +3,39 @@
 /// How much of the end is kept for whoever looks for the reason of a failure.
 const KEPT: usize = 8 << 10;
 
-/// Makes text of the bytes of one step.
+/// The number of standard error (BuildKit's `util/progress/logs`).
+const STDERR: i64 = 2;
+
+/// Makes text of the bytes of one step, in whole lines.
 #[derive(Debug, Default)]
 pub(super) struct Text {
-    /// The beginning of a character.
-    rest: Vec<u8>,
+    /// The lines that have begun on standard output and on standard error. An engine gives what a step prints to both in any order, and
+    /// what came between would hide half a secret from who masks it.
+    begun: [Vec<u8>; 2],
     last: Option<String>,
 }
 
 impl Text {
-    /// The text of these bytes; what is not UTF-8 becomes U+FFFD.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> String {
-        let mut whole = std::mem::take(&mut self.rest);
-        whole.extend_from_slice(bytes);
-        let end = whole.len() - unfinished(&whole);
-        self.rest = whole.split_off(end);
-        let text = String::from_utf8_lossy(&whole).into_owned();
+    /// The lines that these bytes complete, or what there is of one that is too long to wait for. What is not UTF-8 becomes U+FFFD.
+    pub(super) fn push(&mut self, stream: i64, bytes: &[u8]) -> String {
+        let begun = &mut self.begun[usize::from(stream == STDERR)];
+        begun.extend_from_slice(bytes);
+        let lines = begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let end = if begun.len() - lines > KEPT { begun.len() - unfinished(begun) } else { lines };
+        let later = begun.split_off(end);
+        let whole = std::mem::replace(begun, later);
+        self.take(&whole)
+    }
+
+    /// The lines that have begun, when no more comes.
+    pub(super) fn finish(&mut self) -> String {
+        let begun = std::mem::take(&mut self.begun);
+        let lines: Vec<&[u8]> = begun.iter().map(Vec::as_slice).filter(|line| !line.is_empty()).collect();
+        self.take(&lines.join(&b'\n'))
+    }
+
+    fn take(&mut self, whole: &[u8]) -> String {
+        let text = String::from_utf8_lossy(whole).into_owned();
         if let Some(last) = &mut self.last {
             if text.len() > KEPT {
                 last.clear();
@@ -98,9 +115,10 @@ mod tests {
         let mut text = Text::default();
         text.keep();
         for _ in 0..10_000 {
-            text.push("ä line\n".as_bytes());
+            text.push(1, "ä line\n".as_bytes());
         }
-        text.push(b"the end");
+        text.push(1, b"the end");
+        text.finish();
         assert!(text.last().ends_with("line\nthe end"));
         assert!(text.last().len() <= 2 * KEPT);
     }
@@ -114,10 +132,20 @@ mod tests {
         assert_eq!(ending("a: exit code: 17", 13), "code: 17");
         let mut text = Text::default();
         text.keep();
-        text.push(format!("{}\nsecond\n", "x".repeat(KEPT)).as_bytes());
+        text.push(1, format!("{}\nsecond\n", "x".repeat(KEPT)).as_bytes());
         assert_eq!(text.last(), "second\n");
-        text.push("y".repeat(3 * KEPT).as_bytes());
+        text.push(1, "y".repeat(3 * KEPT).as_bytes());
         assert_eq!(text.last(), "");
+    }
+
+    #[test]
+    fn standard_output_and_error_share_no_line() {
+        let mut text = Text::default();
+        let parts = [(1, "cut se"), (2, " another\nand"), (1, "cret\nend"), (0, " of it")];
+        let told: Vec<String> = parts.iter().map(|(stream, part)| text.push(*stream, part.as_bytes())).collect();
+        assert_eq!(told, ["", " another\n", "cut secret\n", ""]);
+        assert_eq!(text.finish(), "end of it\nand");
+        assert_eq!(text.finish(), "");
     }
 
     proptest! {
@@ -128,16 +156,16 @@ mod tests {
             at.extend([0, bytes.len()]);
             at.sort_unstable();
             let mut text = Text::default();
-            let parts: String = at.windows(2).map(|pair| text.push(&bytes[pair[0]..pair[1]])).collect();
-            prop_assert_eq!(parts, whole);
+            let parts: String = at.windows(2).map(|pair| text.push(1, &bytes[pair[0]..pair[1]])).collect();
+            prop_assert_eq!(parts + &text.finish(), whole);
         }
 
         #[test]
         fn bytes_that_are_no_text_do_no_harm(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..10)) {
             let mut text = Text::default();
             for chunk in chunks {
-                text.push(&chunk);
-                prop_assert!(text.rest.len() < 4);
+                text.push(2, &chunk);
+                prop_assert!(text.begun[1].len() <= KEPT);
             }
         }
     }
