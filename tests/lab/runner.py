@@ -114,7 +114,7 @@ def shell(wish: argparse.Namespace, known: dict[str, str], lines: list[str | dic
     if not lines:
         return 0
     # What a name server tells a real step: the lab has a file of hosts instead, which a container does not see.
-    names = [line.split()[1] for line in pathlib.Path(f"/proc/{wish.pid}/root/etc/hosts").read_text().splitlines()]
+    names = [line.split()[1] for line in pathlib.Path(f"/proc/{wish.pid}/root", "etc/hosts").read_text().splitlines()]
     hosts = [f"--add-host={name}:{BRIDGE}" for name in names if name not in ("localhost", layout.BRIDGE_HOST)]
     color = ["--env=NO_COLOR=1"] if "NO_COLOR" in os.environ else []
     with tempfile.TemporaryDirectory(prefix="ecr-pipe-step-") as folder:

@@ -1,6 +1,7 @@
 //! The image itself, and the pipe as a container outside Bitbucket.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
@@ -34,7 +35,8 @@ fn commands() -> Vec<String> {
 /// A folder with a docker command that gives each container what a name server would: the lab's hosts are in a file.
 fn docker(lab: &Lab) -> TempDir {
     let folder = TempDir::new().expect("a folder");
-    let hosts = std::fs::read_to_string(format!("/proc/{}/root/etc/hosts", lab.facts.pid)).expect("hosts");
+    let root = PathBuf::from(format!("/proc/{}/root", lab.facts.pid));
+    let hosts = std::fs::read_to_string(root.join("etc/hosts")).expect("hosts");
     let names = hosts.lines().filter_map(|line| line.split_whitespace().nth(1)).filter(|name| *name != "localhost");
     let hosts: String = names.map(|name| format!(" --add-host={name}:172.17.0.1")).collect();
     let script = format!("#!/bin/sh\nverb=$1; shift\nexec {} \"$verb\"{hosts} \"$@\"\n", lab.facts.docker_cli);
