@@ -176,3 +176,21 @@ fn the_base_image_is_the_one_that_was_built_from_or_a_warning_says_so() {
         run.log
     );
 }
+
+#[test]
+fn a_run_that_builds_nothing_does_not_wait_for_a_label() {
+    let pipe = step(usual()).var("TAG", "base");
+    pipe.run().exits(0);
+    let base = format!("{}:base", pipe.uri());
+    let pipe = pipe.dockerfile(&format!("FROM {base}\nRUN echo above > /above\n")).var("TAG", "main");
+    pipe.run().exits(0);
+    // Longer than a build waits.
+    let path = format!("{}/manifests/base", pipe.repository);
+    pipe.lab.fault(&json!({"method": "HEAD", "path": path, "times": 0, "delay": 5}));
+    let waited = "no label for the digest of the base image";
+    let pipe = pipe.var("DEBUG", "true").var("DRY_RUN", "true");
+    pipe.run().exits(0).built_nothing().does_not_say(waited);
+    let pipe = pipe.without("DRY_RUN").var("IF_TAG_EXISTS", "skip");
+    pipe.run().exits(0).built_nothing().does_not_say(waited);
+    pipe.without("IF_TAG_EXISTS").run().exits(0).says(waited);
+}

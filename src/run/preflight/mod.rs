@@ -24,7 +24,9 @@ use crate::context::{Context, Request, Survey, Tree};
 use crate::dockerfile::Dockerfile;
 use crate::engine::{Engine, Trace};
 use crate::error::Failure;
-use crate::plan::{Choice, Chosen, Labels, Wishes, choose, context_beyond_a_layer, epoch_in_force, times_that_stay};
+use crate::plan::{
+    Choice, Chosen, Course, Labels, Wishes, choose, context_beyond_a_layer, epoch_in_force, times_that_stay,
+};
 use crate::progress::{Event, Log, bytes, counted};
 use crate::report::Folder;
 use crate::session::secrets::Secrets;
@@ -62,7 +64,7 @@ pub(super) struct Ready {
     pub(super) destinations: Destinations,
     /// `SOURCE_DATE_EPOCH`, where it is the pipe that pushes and so can set the times in the image.
     pub(super) epoch: Option<u64>,
-    /// The labels that the image gets besides those that are given.
+    /// The labels that an image which is built gets besides those that are given.
     pub(super) labels: Labels,
     /// The image that is pushed where none is built.
     pub(super) existing: Option<Existing>,
@@ -131,7 +133,10 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
             if !dry_run {
                 destinations.apply(log).await?;
             }
-            let labels = labels::of_build(config, &engine, &found, &mut destinations).await;
+            // Who builds nothing does not wait for what a label would say.
+            let builds = !dry_run && destinations.course.as_ref().is_none_or(Course::builds);
+            let labels =
+                if builds { labels::of_build(config, &engine, &found, &mut destinations).await } else { Labels::new() };
             let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
             let epoch = epoch_in_force(config, engine.facts());
             Ok(Ready {
