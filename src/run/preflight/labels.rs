@@ -38,11 +38,12 @@ pub(super) fn base(config: &Config, engine: &Engine, found: &Found) -> Option<Ba
 }
 
 /// Asks for the digest that the name of the base image stands for, as soon as that name is told, while the other checks are made.
-/// Nobody is asked with `SOURCE_DATE_EPOCH`, since an answer that fails to come would make another image, nor where `SKIP_UNCHANGED`
-/// asks anyway.
+/// Nobody is asked with `SOURCE_DATE_EPOCH`, since an answer that fails to come would make another image, nor in a dry run, nor where
+/// `SKIP_UNCHANGED` asks anyway.
 pub(super) fn ask(config: &Config, reached: &[Reach], told: oneshot::Receiver<Option<Base>>) -> Option<Asked> {
     let build = &config.build;
-    if build.source_date_epoch.is_some() || config.bitbucket.commit.is_none() || config.skip_unchanged.is_on() {
+    let is_of_use = config.bitbucket.commit.is_some() && !config.dry_run && build.source_date_epoch.is_none();
+    if !is_of_use || config.skip_unchanged.is_on() {
         return None;
     }
     let registries: Vec<&Registry> = reached.iter().map(|reach| &reach.registry).collect();

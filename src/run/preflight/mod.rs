@@ -134,7 +134,7 @@ pub(super) async fn check(config: &Config, log: &Log) -> Result<Ready, Vec<Failu
                 destinations.apply(log).await?;
             }
             // Who builds nothing does not wait for what a label would say.
-            let builds = !dry_run && destinations.course.as_ref().is_none_or(Course::builds);
+            let builds = destinations.course.as_ref().is_none_or(Course::builds);
             let labels =
                 if builds { labels::of_build(config, &engine, &found, &mut destinations).await } else { Labels::new() };
             let (context, dockerfile, told) = (Arc::new(found.context), found.dockerfile, found.survey.warnings);
