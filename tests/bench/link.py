@@ -23,13 +23,15 @@ GOALS = {GZIP: "≤ 0.60", AUTO: "≤ 0.60", ZSTD: "≤ 0.60"}
 def far(lab: Lab) -> Iterator[None]:
     process = subprocess.Popen(lab.script("delay", str(ROUND_TRIP), str(RATE)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    if not process.stdout.readline():
-        raise SystemExit("no link")
+    measured = 1000 * float(process.stdout.readline() or 0)
+    if not ROUND_TRIP <= measured < 1.2 * ROUND_TRIP:
+        raise SystemExit(f"a round trip takes {measured:.0f} ms over a link of {ROUND_TRIP} ms")
     time.sleep(STALE)
     try:
         yield
     finally:
         process.communicate()
+        time.sleep(STALE)
 
 
 def link(bench: Bench, lab: Lab) -> Iterator[Row]:
