@@ -43,7 +43,7 @@ pub use index::{Contribution, Unjoinable, index_course, join};
 pub use labels::{Labels, Origin, annotations, is_automatic, labels, other_base};
 pub use limits::context_beyond_a_layer;
 pub use preview::preview;
-pub use push_mode::{Load, Push, Pusher, pusher_by_kind, quicker_pusher};
+pub use push_mode::{Load, Push, Pusher, Site, overtakes, pusher_by_kind, quicker_pusher};
 pub use scan::{Late, NoResult, Stopped, Verdict, Watched, conclude, judge};
 pub use table::{summary, table};
 pub use tags::{Course, Forbidden, Gap, NotTheSame, PlannedTag, Standing, course, strangers};

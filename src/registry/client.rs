@@ -1,7 +1,7 @@
 //! Requests to a registry: the token, the repetition of what is temporary, the judgement of answers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::header::RETRY_AFTER;
@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use tokio::time::timeout;
 
 use super::error::{Answer, Error};
+use super::latency::{Distance, Latency};
 use super::pacer::Pacer;
 use crate::aws::{Action, Token, TokenSource};
 use crate::image::Repository;
@@ -31,6 +32,7 @@ pub struct Registry {
     tokens: Arc<TokenSource>,
     backoff: ExponentialBuilder,
     pub(super) pacer: Arc<Pacer>,
+    latency: Arc<Latency>,
 }
 
 /// What is asked for.
@@ -66,7 +68,7 @@ impl Registry {
         backoff: ExponentialBuilder,
     ) -> Self {
         let base = format!("https://{}", repository.host);
-        Self { client, base, repository, tokens, backoff, pacer }
+        Self { client, base, repository, tokens, backoff, pacer, latency: Arc::default() }
     }
 
     /// The same, that tries everything once.
@@ -91,6 +93,12 @@ impl Registry {
     #[must_use]
     pub fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// How far away it is, by the answers that it gave so far.
+    #[must_use]
+    pub fn distance(&self) -> Distance {
+        self.latency.distance()
     }
 
     /// The client that all registries share.
@@ -185,8 +193,11 @@ impl Registry {
 
     /// Sends as it is.
     pub(super) async fn send_openly(&self, request: RequestBuilder, asked: Asked<'_>) -> Result<Response, Refusal> {
+        let began = Instant::now();
         let sent = timeout(SILENCE, request.send()).await.map_err(|_| self.silent())?;
-        self.judge(sent.map_err(|error| self.unreachable(&error))?, asked).await
+        let response = sent.map_err(|error| self.unreachable(&error))?;
+        self.latency.add(began.elapsed());
+        self.judge(response, asked).await
     }
 
     /// What is no success becomes an error.

@@ -138,7 +138,8 @@ fn neither_unchanged_inputs_nor_tags_that_are_kept_depend_on_them() {
 #[test]
 fn the_base_image_is_the_one_that_was_built_from_or_a_warning_says_so() {
     let (name, digest) = ("org.opencontainers.image.base.name", "org.opencontainers.image.base.digest");
-    let pipe = step(usual()).var("TAG", "base");
+    // By the engine, so that it knows under which digest the registry has what it built.
+    let pipe = step(usual()).var("TAG", "base").var("PUSH_MODE", "engine");
     let below = pipe.run().exits(0).stdout.trim().to_owned();
     let base = format!("{}:base", pipe.uri());
     // From a registry that wants a login, by way of a named context.

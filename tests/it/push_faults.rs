@@ -1,4 +1,4 @@
-//! What goes wrong between the engine and the registry.
+//! What goes wrong between the engine and the registry; between the pipe and the registry: `direct_faults`.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn pipe_with(engine: Engine, fault: &Value) -> Pipe {
     let path = fault["path"].as_str().expect("a path").replace("REPOSITORY", &format!("^/v2/{}", pipe.repository));
     rule["path"] = path.into();
     pipe.lab.fault(&rule);
-    pipe.dockerfile(&layer)
+    pipe.dockerfile(&layer).var("PUSH_MODE", "engine")
 }
 
 /// The run goes well in spite of it.

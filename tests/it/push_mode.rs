@@ -166,9 +166,9 @@ fn layers_of_a_base_image_beside_are_mounted_where_the_account_allows_it() {
 }
 
 #[test]
-fn the_engine_pushes_what_is_small_and_the_pipe_what_is_new_and_large() {
+fn the_pipe_pushes_what_is_new_and_the_engine_what_is_known_of_a_large_image() {
     let pipe = Pipe::new(usual()).dockerfile("FROM busybox:1.36\nRUN echo small > /small\n");
-    pipe.run().exits(0).says("\n  pushed by the engine: the image is small\n");
+    pipe.run().exits(0).says("\n  pushed by the pipe: 2.0 MB of 2.0 MB are new, ");
     let large = noise(&pipe, 80_000_000);
     let pipe = pipe.file("large", large).dockerfile("FROM busybox:1.36\nCOPY large /large\n");
     let run =
@@ -176,6 +176,19 @@ fn the_engine_pushes_what_is_small_and_the_pipe_what_is_new_and_large() {
     let image = run.stdout.trim().to_owned();
     let run = pipe.var("TAG", "again").run().exits(0).says("\n  pushed by the engine: 0 B of 82.0 MB are new\n");
     assert!(run.stdout.starts_with(&image[..40]));
+}
+
+#[test]
+fn the_pipe_pushes_what_the_engine_would_if_the_registry_were_not_slow_to_answer() {
+    let pipe = Pipe::new(usual()).dockerfile("FROM busybox:1.36\nCOPY large /large\nCOPY small /small\n");
+    let large = noise(&pipe, 30_000_000);
+    let pipe = pipe.file("large", large).file("small", "one");
+    pipe.run().exits(0);
+    let pipe = pipe.file("small", "two");
+    pipe.run().exits(0).says("\n  pushed by the engine: ");
+    pipe.lab.fault(&json!({"path": format!("^/v2/{}/", pipe.repository), "times": 0, "delay": 0.15}));
+    let run = pipe.file("small", "three").run().exits(0).says("\n  pushed by the pipe: ");
+    run.says(" of 32.0 MB are new, and the engine would connect for each request anew, which takes 1");
 }
 
 /// A first push by the pipe leaves an engine that lives on without any note of what the registry has.

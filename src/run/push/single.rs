@@ -1,6 +1,7 @@
 //! The push to one repository: by the engine or by the pipe, whoever is quicker.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use super::super::preflight::{Destination, Ready};
 use super::super::{bug, warn};
@@ -12,12 +13,9 @@ use crate::compress::Codec;
 use crate::config::{Config, Warning};
 use crate::engine::{EngineLayer, Facts, ImageId};
 use crate::error::Failure;
-use crate::plan::{Load, Push, Pusher, annotations, pusher_by_kind, quicker_pusher};
+use crate::plan::{Load, Push, Pusher, Site, annotations, overtakes, pusher_by_kind, quicker_pusher};
 use crate::progress::{Event, Log};
-use crate::registry::Manifest;
-
-/// Below this an image is not worth an export.
-const SMALL: u64 = 10 << 20;
+use crate::registry::{Distance, Manifest};
 
 /// Who pushes, and what is known of the layers where that counts.
 struct Choice {
@@ -31,6 +29,8 @@ struct Choice {
 struct Watch {
     facts: Facts,
     cores: usize,
+    distance: Distance,
+    began: Instant,
     sends: Mutex<Sends>,
 }
 
@@ -42,15 +42,17 @@ struct Sends {
 }
 
 impl Watch {
+    fn site(&self) -> Site<'_> {
+        Site { engine: &self.facts, cores: self.cores, distance: self.distance }
+    }
+
     /// Whether the pipe is quicker by now.
     fn is_too_much(&self, id: &str) -> bool {
         let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
         let Sends { load, known } = &mut *sends;
         let Some(at) = known.iter().position(|layer| layer.diff_id.hex().starts_with(id)) else { return false };
-        let layer = known.swap_remove(at);
-        load.new += layer.size;
-        load.largest = load.largest.max(layer.size);
-        quicker_pusher(*load, &self.facts, self.cores).by == Pusher::Pipe
+        load.add_new(known.swap_remove(at).size);
+        overtakes(load, &self.site(), self.began.elapsed())
     }
 }
 
@@ -64,7 +66,7 @@ pub(super) async fn push(
     log: &Log,
 ) -> Result<Manifest, Failure> {
     let (all, local) = (&ready.destinations.all, Local { engine: &ready.engine, trace: &ready.trace, image });
-    let Choice { push: Push { by, why }, known, watch } = choice(image, known, config, ready).await;
+    let Choice { push: Push { by, why }, known, watch } = choice(image, known, config, ready, destination).await;
     if by == Pusher::Engine {
         log.send(Event::Note(format!("pushed by the engine: {why}"))).await;
         let is_too_much = |id: &str| watch.as_ref().is_some_and(|watch| watch.is_too_much(id));
@@ -98,30 +100,27 @@ pub(super) async fn push(
     Ok(manifest)
 }
 
-async fn choice(image: &ImageId, known: Known, config: &Config, ready: &Ready) -> Choice {
+async fn choice(image: &ImageId, known: Known, config: &Config, ready: &Ready, destination: &Destination) -> Choice {
     let facts = ready.engine.facts();
     if let Some(push) = pusher_by_kind(config.push_mode, config.compression, ready.epoch.is_some(), facts) {
         return Choice { push, known, watch: None };
     }
-    let engine = |why: &str, known| {
-        let push = Push { by: Pusher::Engine, why: why.to_owned() };
-        Choice { push, known, watch: None }
-    };
     let Ok(layers) = ready.engine.layers(image).await else {
-        return engine("it does not tell how large the layers are", known);
+        let push = Push { by: Pusher::Engine, why: "it does not tell how large the layers are".to_owned() };
+        return Choice { push, known, watch: None };
     };
-    if sum(&layers) < SMALL {
-        return engine("the image is small", known);
+    let mut load = Load::of(layers.iter().map(|layer| layer.size));
+    let (there, new): (Vec<_>, Vec<_>) = layers.into_iter().partition(|layer| !known.of(&layer.diff_id).is_empty());
+    for layer in &new {
+        load.add_new(layer.size);
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (there, new): (Vec<_>, Vec<_>) = layers.iter().cloned().partition(|layer| !known.of(&layer.diff_id).is_empty());
-    let largest = new.iter().map(|layer| layer.size).max().unwrap_or_default();
-    let load = Load { total: sum(&layers), new: sum(&new), largest };
-    let push = quicker_pusher(load, facts, cores);
-    let watch = Watch { facts: facts.clone(), cores, sends: Mutex::new(Sends { load, known: there }) };
+    let watch = Watch {
+        facts: facts.clone(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        distance: destination.registry.distance(),
+        began: Instant::now(),
+        sends: Mutex::new(Sends { load, known: there }),
+    };
+    let push = quicker_pusher(&load, &watch.site());
     Choice { push, known, watch: Some(watch) }
-}
-
-fn sum(layers: &[EngineLayer]) -> u64 {
-    layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size))
 }
