@@ -26,6 +26,7 @@ class Sizes:
     seconds: int  # of steps
     pushed: int  # bytes of the image that is pushed
     shares: list[int]  # of it new, in percent
+    small: list[tuple[int, int, list[int]]]  # layers and bytes of small images, and how many layers of them are new
     curve: list[int]  # bytes
     layered: int  # bytes of the image that is cut into ever more layers
     layers: list[int]
@@ -33,9 +34,10 @@ class Sizes:
 
 FULL = Sizes(many=Tree(20_000, 2_048), large=Tree(100, 10 * 2**20), middle=Tree(2_000, 25_000), kept=Tree(5_000, 100_000),
              hardly_used=Tree(2_000, 1_000_000, hole=True, one=1_000_000), seconds=20, pushed=290 * MB,
-             shares=[0, 10, 30, 50, 70, 100], curve=[10 * MB, 100 * MB, 1000 * MB, 4000 * MB], layered=120 * MB, layers=[1, 10, 40, 120])
+             shares=[0, 10, 30, 50, 70, 100], small=[(3, 3 * MB, [0, 1, 3]), (10, 30 * MB, [1])],
+             curve=[10 * MB, 100 * MB, 1000 * MB, 4000 * MB], layered=120 * MB, layers=[1, 10, 40, 120])
 QUICK = Sizes(many=Tree(200, 2_048), large=Tree(10, 2**20), middle=Tree(100, 25_000), kept=Tree(100, 100_000),
-              hardly_used=Tree(20, 1_000_000, hole=True, one=10_000), seconds=2, pushed=3 * MB, shares=[0, 50, 100],
+              hardly_used=Tree(20, 1_000_000, hole=True, one=10_000), seconds=2, pushed=3 * MB, shares=[0, 50, 100], small=[(3, MB, [0, 1, 3])],
               curve=[MB, 4 * MB], layered=2 * MB, layers=[1, 5])
 
 
