@@ -11,25 +11,23 @@ use super::tags::Local;
 use super::{engine, tags};
 use crate::compress::Codec;
 use crate::config::{Config, Warning};
-use crate::engine::{EngineLayer, Facts, ImageId};
+use crate::engine::{EngineLayer, ImageId};
 use crate::error::Failure;
 use crate::plan::{Load, Push, Pusher, Site, annotations, overtakes, pusher_by_kind, quicker_pusher};
 use crate::progress::{Event, Log};
-use crate::registry::{Distance, Manifest};
+use crate::registry::Manifest;
 
 /// Who pushes, and what is known of the layers where that counts.
-struct Choice {
+struct Choice<'a> {
     push: Push,
     known: Known,
     /// Of a push by the engine; `None` where it is the engine's whatever it sends.
-    watch: Option<Watch>,
+    watch: Option<Watch<'a>>,
 }
 
 /// An engine sends a layer that the registry has if it has not pulled it in this step.
-struct Watch {
-    facts: Facts,
-    cores: usize,
-    distance: Distance,
+struct Watch<'a> {
+    site: Site<'a>,
     began: Instant,
     sends: Mutex<Sends>,
 }
@@ -41,18 +39,14 @@ struct Sends {
     known: Vec<EngineLayer>,
 }
 
-impl Watch {
-    fn site(&self) -> Site<'_> {
-        Site { engine: &self.facts, cores: self.cores, distance: self.distance }
-    }
-
+impl Watch<'_> {
     /// Whether the pipe is quicker by now.
     fn is_too_much(&self, id: &str) -> bool {
         let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
         let Sends { load, known } = &mut *sends;
         let Some(at) = known.iter().position(|layer| layer.diff_id.hex().starts_with(id)) else { return false };
         load.add_new(known.swap_remove(at).size);
-        overtakes(load, &self.site(), self.began.elapsed())
+        overtakes(load, &self.site, self.began.elapsed())
     }
 }
 
@@ -100,7 +94,13 @@ pub(super) async fn push(
     Ok(manifest)
 }
 
-async fn choice(image: &ImageId, known: Known, config: &Config, ready: &Ready, destination: &Destination) -> Choice {
+async fn choice<'a>(
+    image: &ImageId,
+    known: Known,
+    config: &Config,
+    ready: &'a Ready,
+    destination: &Destination,
+) -> Choice<'a> {
     let facts = ready.engine.facts();
     if let Some(push) = pusher_by_kind(config.push_mode, config.compression, ready.epoch.is_some(), facts) {
         return Choice { push, known, watch: None };
@@ -114,13 +114,9 @@ async fn choice(image: &ImageId, known: Known, config: &Config, ready: &Ready, d
     for layer in &new {
         load.add_new(layer.size);
     }
-    let watch = Watch {
-        facts: facts.clone(),
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
-        distance: destination.registry.distance(),
-        began: Instant::now(),
-        sends: Mutex::new(Sends { load, known: there }),
-    };
-    let push = quicker_pusher(&load, &watch.site());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let site = Site { engine: facts, cores, distance: destination.registry.distance() };
+    let push = quicker_pusher(&load, &site);
+    let watch = Watch { site, began: Instant::now(), sends: Mutex::new(Sends { load, known: there }) };
     Choice { push, known, watch: Some(watch) }
 }
