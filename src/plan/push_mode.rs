@@ -76,7 +76,9 @@ const NEW: Pace = Pace { layer: 67_000, push: 61_000, export: 236_000 };
 const PIPE: u64 = 150_000;
 /// What an engine needs for a layer that it sends, besides its bytes.
 const SENT: Duration = Duration::from_millis(8);
-/// What an engine needs for a layer of its export, besides its bytes.
+/// What an engine needs before an export begins.
+const EXPORT: Duration = Duration::from_millis(10);
+/// What it needs for a layer of it, besides its bytes.
 const EXPORTED: Duration = Duration::from_millis(4);
 /// What an engine needs for a request by itself: TLS begins with each.
 const ASKED_BY_ENGINE: Duration = Duration::from_millis(2);
@@ -113,7 +115,7 @@ impl Time {
     /// By the pipe, which keeps its connections; the first has been made, more come about at once. New layers take two requests each
     /// while the export is read, the configuration three; manifest and tag are each looked for and put, and the tag is read back.
     fn by_pipe(load: &Load, site: &Site<'_>) -> Self {
-        let export = time(load.all.bytes, Pace::of(site.engine).export) + times(EXPORTED, load.all.count);
+        let export = EXPORT + time(load.all.bytes, Pace::of(site.engine).export) + times(EXPORTED, load.all.count);
         let work = export + time(load.new.bytes, PIPE * site.cores());
         let answer = site.distance.answer + ASKED_BY_PIPE;
         let meanwhile = times(answer, 2 * rounds(load.new.count)).saturating_sub(work);

@@ -47,7 +47,7 @@ def small(bench: Bench, lab: Lab) -> Iterator[Row]:
             change(push, layers, new)
             build(push, layers - new)
             row = [f"{size // MB} MB in {layers} layers", "all" if new == layers else f"{new} of {layers} layers"]
-            yield [*row, "", *(compared(push, bench.rounds * OFTEN) if new else unchanged(push, layers, bench.rounds))]
+            yield [*row, "", *(compared(push, bench.rounds * OFTEN) if new else unchanged(push, layers, bench.rounds * OFTEN))]
             with far(lab):
                 yield [*row, f"{ROUND_TRIP} ms", *(compared(push, bench.rounds) if new else unchanged(push, layers, bench.rounds))]
 

@@ -27,7 +27,14 @@ pub(in super::super) fn login(repository: &Repository, token: &Token) -> Login {
     Login { host: repository.host.to_string(), username: token.username.clone(), password: token.password.clone() }
 }
 
-/// Pushes the image with its first tag; what comes back is the manifest that the registry confirmed. `None` as soon as
+/// Gives the image its first tag in the engine, by which it is pushed.
+pub(super) async fn tag(image: &ImageId, ready: &Ready, destination: &Destination) -> Result<(), Failure> {
+    let Some(planned) = destination.tags.first() else { return Err(bug("there was no tag to push")) };
+    ready.engine.tag(image, &destination.repository.to_string(), &planned.tag, &ready.trace).await?;
+    Ok(())
+}
+
+/// Pushes the image by its first tag, which it has in the engine; what comes back is the manifest that the registry confirmed. `None` as soon as
 /// the engine begins to send a layer, by its short diff id, that is too much; then no tag has moved.
 pub(super) async fn push(
     image: &ImageId,
@@ -39,7 +46,6 @@ pub(super) async fn push(
     let Destination { repository, registry, tokens, tags, .. } = destination;
     let Some(planned) = tags.first() else { return Err(bug("there was no tag to push")) };
     let tag = &planned.tag;
-    ready.engine.tag(image, &repository.to_string(), tag, &ready.trace).await?;
     let token = tokens.token().await?;
     let fresh_login = async || {
         let token = tokens.renewed(&token).await?;

@@ -60,7 +60,10 @@ pub(super) async fn push(
     log: &Log,
 ) -> Result<Manifest, Failure> {
     let (all, local) = (&ready.destinations.all, Local { engine: &ready.engine, trace: &ready.trace, image });
-    let Choice { push: Push { by, why }, known, watch } = choice(image, known, config, ready, destination).await;
+    let (choice, tagged) =
+        tokio::join!(choice(image, known, config, ready, destination), engine::tag(image, ready, destination));
+    tagged?;
+    let Choice { push: Push { by, why }, known, watch } = choice;
     if by == Pusher::Engine {
         log.send(Event::Note(format!("pushed by the engine: {why}"))).await;
         let is_too_much = |id: &str| watch.as_ref().is_some_and(|watch| watch.is_too_much(id));
