@@ -180,15 +180,16 @@ fn the_pipe_pushes_what_is_new_and_the_engine_what_is_known_of_a_large_image() {
 
 #[test]
 fn the_pipe_pushes_what_the_engine_would_if_the_registry_were_not_slow_to_answer() {
+    // So large that no hiccup of a busy machine passes for a distance.
     let pipe = Pipe::new(usual()).dockerfile("FROM busybox:1.36\nCOPY large /large\nCOPY small /small\n");
-    let large = noise(&pipe, 30_000_000);
+    let large = noise(&pipe, 120_000_000);
     let pipe = pipe.file("large", large).file("small", "one");
     pipe.run().exits(0);
     let pipe = pipe.file("small", "two");
     pipe.run().exits(0).says("\n  pushed by the engine: ");
-    pipe.lab.fault(&json!({"path": format!("^/v2/{}/", pipe.repository), "times": 0, "delay": 0.15}));
+    pipe.lab.fault(&json!({"path": format!("^/v2/{}/", pipe.repository), "times": 0, "delay": 0.4}));
     let run = pipe.file("small", "three").run().exits(0).says("\n  pushed by the pipe: ");
-    run.says(" of 32.0 MB are new, and the engine would connect for each request anew, which takes 1");
+    run.says(" of 122.0 MB are new, and the engine would connect for each request anew, which takes ");
 }
 
 /// A first push by the pipe leaves an engine that lives on without any note of what the registry has.
@@ -196,10 +197,10 @@ fn the_pipe_pushes_what_the_engine_would_if_the_registry_were_not_slow_to_answer
 fn an_engine_that_would_send_what_the_registry_has_is_stopped() {
     for engine in [Engine::V20, Engine::V26] {
         let pipe = Pipe::new(lab(engine, false));
-        let large = noise(&pipe, 80_000_000);
+        let large = noise(&pipe, 120_000_000);
         let pipe = pipe.file("large", large).file("small", "one");
         let pipe = pipe.dockerfile("FROM busybox:1.36\nCOPY large /large\nCOPY small /small\n");
-        pipe.run().exits(0).says("\n  pushed by the pipe: 82.0 MB of 82.0 MB are new");
+        pipe.run().exits(0).says("\n  pushed by the pipe: 122.0 MB of 122.0 MB are new");
         let pipe = pipe.file("small", "another").var("TAG", "two");
         let run = pipe.run().exits(0).says("\n  pushed by the engine: ");
         let run = run.says("\n  pushed by the pipe: the engine began to send layers that the registry has\n");

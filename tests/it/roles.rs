@@ -274,12 +274,12 @@ fn the_token_of_ecr_goes_on_when_the_session_of_the_role_is_over() {
 #[test]
 fn a_session_that_is_over_when_a_token_is_needed_is_told_as_that() {
     let id = "ASIAOVERANDREFUSED";
-    let pipe = outlived(id);
+    let pipe = outlived(id).var("PUSH_MODE", "engine");
     let answer =
         json!({"status": 403, "body": "denied: Your authorization token has expired. Reauthenticate and try again."});
     pipe.lab.fault(&json!({"method": "POST", "path": format!("^/v2/{}/blobs/uploads", pipe.repository), "times": 0, "answer": answer}));
     let run = pipe.run().exits(3).reports_nothing();
-    run.says(&format!(": the session of role `{ROLE}` is over and there is no new one: the step's OIDC token has expired"))
+    run.says(&format!("✖ the session of role `{ROLE}` is over and there is no new one: the step's OIDC token has expired"))
         .says("hint: a session lasts an hour and so does the step's OIDC token: use keys where the step takes longer, or split it\n");
     assert!(!pipe.lab.control("images", &[&pipe.repository]).contains("\"main\""), "no tag was made");
 }
