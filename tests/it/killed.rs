@@ -1,6 +1,7 @@
 //! SIGKILL at any moment, then the same run again: it ends right, and no tag is wrong or there twice.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,8 +11,9 @@ use serde_json::json;
 use crate::lab::usual;
 use crate::pipe::{Pipe, until};
 
-const KILLS: usize = 20;
-/// Pipes that run at a time: they share two cores, and so do the runs by which the span is measured.
+/// In each group of the log: each kind of step (`by_turns`) in both modes.
+const KILLS: usize = 6;
+/// Pipes that run at a time: they share two cores, and so do the runs by which the groups are measured.
 const AT_A_TIME: usize = 4;
 /// The moments are the same in each run of the tests.
 const SEED: u64 = 0x5eed;
@@ -79,13 +81,31 @@ impl Step {
         found
     }
 
-    /// Starts the run, kills it at the moment, and looks at what it left; the group of the log in which it was, if it still ran.
-    fn kill(&self, moment: Duration) -> Option<&'static str> {
+    /// Starts the run and reads its log to the end; how long each group took.
+    fn measure(&self) -> [Duration; GROUPS.len()] {
         let began = Instant::now();
         let mut child = self.pipe.start();
+        let mut began_at = [Duration::ZERO; GROUPS.len()];
+        for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if let Some(group) = GROUPS.iter().position(|group| *group == line) {
+                began_at[group] = began.elapsed();
+            }
+        }
+        let ended = self.pipe.finish(child, began).exits(0).took;
+        std::array::from_fn(|group| began_at.get(group + 1).unwrap_or(&ended).saturating_sub(began_at[group]))
+    }
+
+    /// Starts the run, kills it at the moment of the group, and looks at what it left; whether it still was in the group.
+    fn kill(&self, group: &str, moment: Duration) -> bool {
+        let mut child = self.pipe.start();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(log.any(|line| line == group), "the run comes to {group}");
+        let began = Instant::now();
         until("the moment has come", || began.elapsed() >= moment);
         let still_ran = child.try_wait().unwrap().is_none();
         child.kill().unwrap();
+        let in_group = still_ran && !log.any(|line| GROUPS.contains(&line.as_str()));
         let run = self.pipe.finish(child, began);
         let left = self.tags();
         if run.image_env.is_some() {
@@ -94,8 +114,7 @@ impl Step {
         let mut digests: Vec<&String> = left.values().collect();
         digests.dedup();
         assert!(digests.len() <= 1, "the tags that are there name one image: {left:?}");
-        let group = GROUPS.into_iter().rev().find(|group| run.log.contains(&format!("\n{group}\n")));
-        group.filter(|_| still_ran)
+        in_group
     }
 
     /// The same run, while the engine may still do what the killed one had asked of it.
@@ -155,27 +174,29 @@ fn in_parallel(numbers: usize, work: impl Fn(usize) + Sync) {
 
 /// Kills the run of as many steps at as many moments, and runs each again.
 fn survives_kills(step: impl Fn(usize) -> Step + Sync) {
-    let span = Mutex::new(Duration::ZERO);
+    let spans = Mutex::new([Duration::ZERO; GROUPS.len()]);
     in_parallel(AT_A_TIME, |number| {
-        let took = step(number).pipe.run().exits(0).took;
-        let mut longest = span.lock().unwrap();
-        *longest = took.max(*longest);
+        let took = step(number).measure();
+        let mut spans = spans.lock().unwrap();
+        *spans = std::array::from_fn(|group| took[group].max(spans[group]));
     });
-    let span = span.into_inner().unwrap();
-    let killed = Mutex::new(Vec::new());
-    in_parallel(KILLS, |number| {
-        // One in each of as many parts of the span, anywhere in it.
-        let (place, kills) = (u32::try_from(number).unwrap(), u32::try_from(KILLS).unwrap());
-        let within = u32::try_from(random(u64::from(place)) % 1000).unwrap();
-        let moment = span * (place * 1000 + within) / (kills * 1000);
+    let spans = spans.into_inner().unwrap();
+    let killed = [const { AtomicUsize::new(0) }; GROUPS.len()];
+    in_parallel(KILLS * GROUPS.len(), |number| {
+        // One in each of as many parts of the group's span, anywhere in it; the first when the group begins, however
+        // quick it is today.
+        let (group, place) = (number / KILLS, number % KILLS);
+        let within = if place == 0 { 0 } else { random(u64::try_from(number).unwrap()) % 1000 };
+        let place = u32::try_from(place).unwrap() * 1000 + u32::try_from(within).unwrap();
+        let moment = spans[group] * place / (u32::try_from(KILLS).unwrap() * 1000);
         let step = step(number);
-        let group = step.kill(moment);
-        killed.lock().unwrap().push(group);
+        if step.kill(GROUPS[group], moment) {
+            killed[group].fetch_add(1, Ordering::Relaxed);
+        }
         step.ends_right();
     });
-    let killed = killed.into_inner().unwrap();
-    for group in GROUPS {
-        assert!(killed.contains(&Some(group)), "none was killed in {group}, but {killed:?}, of {span:?}");
+    for (group, killed) in GROUPS.iter().zip(killed) {
+        assert_ne!(killed.into_inner(), 0, "killed in {group}, of {spans:?}");
     }
 }
 
