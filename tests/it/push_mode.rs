@@ -69,6 +69,30 @@ fn manifest(pipe: &Pipe, tag: &str) -> Value {
 }
 
 #[test]
+fn a_push_to_one_repository_that_ends_before_its_tag_leaves_no_image_and_a_tag_takes_two_requests() {
+    let pipe = with_layers(Pipe::new(usual())).var("TAG", "1.0 latest");
+    let boom = json!({"status": 503, "headers": {"Retry-After": "0"}, "body": "boom"});
+    let path = format!("^/v2/{}/manifests/1.0", pipe.repository);
+    pipe.lab.fault(&json!({"method": "PUT", "path": path, "id": pipe.repository, "times": 0, "answer": boom}));
+    pipe.run().exits(7).reports_nothing().says("HTTP 503 `boom`").says("; no tag has moved\n");
+    let images = || pipe.lab.ecr("us-east-1", "DescribeImages", &json!({"repositoryName": pipe.repository}));
+    assert_eq!(images()["imageDetails"], json!([]), "with or without a tag");
+
+    pipe.lab.control("fault", &["clear", &pipe.repository]);
+    let from = pipe.lab.requests(&pipe.repository).len();
+    pipe.run().exits(0);
+    let made = pipe.lab.requests(&pipe.repository).split_off(from);
+    let manifests = made.iter().filter_map(|request| {
+        let (_, name) = request["path"].as_str()?.split_once("/manifests/")?;
+        Some(format!("{} {name}", request["method"].as_str()?))
+    });
+    // Before them it is asked what may serve as a cache.
+    let of_the_push: Vec<_> = manifests.skip_while(|request| request.starts_with("GET ")).collect();
+    assert_eq!(of_the_push, ["PUT 1.0", "GET 1.0", "PUT latest", "GET latest"]);
+    assert_eq!(images()["imageDetails"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn what_the_pipe_pushes_pulls_and_runs_on_each_engine_and_is_the_engines_own_image() {
     for engine in Engine::ALL {
         let lab = lab(engine, false);

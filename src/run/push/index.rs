@@ -19,9 +19,6 @@ pub(in super::super) async fn index(
             fill::bring(&image, &all[*from].registry, &to, log).await?;
         }
     }
-    for Destination { registry, .. } in all {
-        registry.put_manifest(&index.digest, index).await?;
-    }
     tags::tags(None, index, all, 0, log).await?;
     Ok(index.clone())
 }

@@ -29,6 +29,7 @@ pub(super) async fn push(
     for Image { platform, id } in images {
         log.send(Event::Note(format!("{platform}:"))).await;
         let manifest = direct::content(&ready.engine, id, &registries, recipe, known, log).await?;
+        direct::untagged(&registries, &manifest).await?;
         match manifest.entries() {
             // The containerd store may keep one of its own, with attestations.
             Some(own) => entries.extend(own),
@@ -36,9 +37,6 @@ pub(super) async fn push(
         }
     }
     let index = registry::index(&entries).ok_or_else(|| bug("the index cannot be written"))?;
-    for registry in registries {
-        registry.put_manifest(&index.digest, &index).await?;
-    }
     tags::tags(None, &index, all, 0, log).await?;
     for Image { id, .. } in images {
         // Without a name nobody would find it there.

@@ -1,6 +1,7 @@
 //! The tags, once all content is everywhere: each in all repositories before the next, in the order of `TAG`.
 
 use super::super::preflight::Destination;
+use super::direct;
 use super::read_back::read_back;
 use super::taken::taken;
 use crate::engine::{Engine, ImageId, Trace};
@@ -8,7 +9,7 @@ use crate::error::Failure;
 use crate::image::{Repository, Tag};
 use crate::plan::PlannedTag;
 use crate::progress::{Event, Log};
-use crate::registry::{self, Manifest, Put};
+use crate::registry::{self, Manifest, Put, Registry};
 
 /// An image in the engine, which gets the tags too, for whatever follows in the step.
 #[derive(Clone, Copy)]
@@ -18,8 +19,8 @@ pub(super) struct Local<'a> {
     pub(super) image: &'a ImageId,
 }
 
-/// Moves the tags in every repository, but for the first ones, which are in place. Of what is there already, only the manifest
-/// travels.
+/// Moves the tags in every repository, but for the first ones, which are in place. All that the manifest names is there. Before a tag moves
+/// in one of several repositories, each of them has taken the manifest.
 pub(super) async fn tags(
     local: Option<Local<'_>>,
     manifest: &Manifest,
@@ -27,6 +28,12 @@ pub(super) async fn tags(
     in_place: usize,
     log: &Log,
 ) -> Result<(), Failure> {
+    if let several @ [_, _, ..] = destinations {
+        let registries: Vec<&Registry> = several.iter().map(|destination| &destination.registry).collect();
+        direct::untagged(&registries, manifest).await?;
+        let text = format!("{} is in {} repositories, no tag has moved yet", manifest.digest, several.len());
+        log.send(Event::Note(text)).await;
+    }
     let id = local.map_or(manifest.digest.as_str(), |local| local.image.as_str());
     let names: Vec<&Tag> = destinations.first().into_iter().flat_map(|one| &one.tags).map(|one| &one.tag).collect();
     for (at, tag) in names.iter().enumerate().skip(in_place) {
@@ -36,11 +43,14 @@ pub(super) async fn tags(
                 if let Some(Local { engine, trace, image }) = local {
                     engine.tag(image, &repository.to_string(), tag, trace).await?;
                 }
-                let put = match registry.put_manifest(*tag, manifest).await {
+                let planned = tags.get(at);
+                let put = match put(registry, tag, planned, manifest).await {
                     Ok(put) => put,
-                    Err(error) => return Err(refusal(destination, tags.get(at), id, error).await),
+                    Err(error) => return Err(refusal(destination, planned, id, error).await),
                 };
-                read_back(registry, repository, tag, manifest.digest.clone()).await?;
+                if put == Put::Done {
+                    read_back(registry, repository, tag, manifest.digest.clone()).await?;
+                }
                 Ok(put)
             };
             let repositories = || destinations.iter().map(|one| &one.repository).collect::<Vec<_>>();
@@ -57,6 +67,20 @@ pub(super) async fn tags(
         }
     }
     Ok(())
+}
+
+/// A tag that named something else before the build need not be looked at once more.
+async fn put(
+    registry: &Registry,
+    tag: &Tag,
+    planned: Option<&PlannedTag>,
+    manifest: &Manifest,
+) -> Result<Put, registry::Error> {
+    let before = planned.and_then(|planned| planned.now.as_ref());
+    if before == Some(&manifest.digest) {
+        return registry.put_manifest(tag, manifest).await;
+    }
+    registry.put_anew(tag, manifest).await.map(|_| Put::Done)
 }
 
 /// Why a tag could not be put: one that may not move may have been free when the checks looked.

@@ -121,12 +121,11 @@ impl Export<'_> {
 }
 
 impl Held {
-    /// Puts it, by its digest, after what it names.
-    pub(super) async fn put(&self, registry: &Registry) -> Result<(), registry::Error> {
+    /// Puts the documents.
+    pub(super) async fn put_blobs(&self, registry: &Registry) -> Result<(), registry::Error> {
         for (digest, bytes) in &self.blobs {
             registry.put_blob(digest, bytes).await?;
         }
-        registry.put_manifest(&self.manifest.digest, &self.manifest).await?;
         Ok(())
     }
 }

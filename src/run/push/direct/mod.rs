@@ -18,6 +18,7 @@ mod transfer;
 mod uploads;
 
 use backon::BackoffBuilder as _;
+use futures_util::future::join_all;
 
 use super::super::backoff;
 use super::known::Known;
@@ -86,7 +87,8 @@ pub(super) struct Recipe<'a> {
     pub(super) annotations: &'a [(String, String)],
 }
 
-/// Brings all content of an image, and its manifest, to all registries; no tag moves. What comes back is the manifest.
+/// Brings all that the manifest of an image names to all registries. What comes back is the manifest, which is in none of them yet: by a
+/// tag it gets there with one request.
 pub(super) async fn content(
     engine: &Engine,
     image: &ImageId,
@@ -124,12 +126,13 @@ pub(super) async fn content(
     }
     let manifest = transfer.finish().await?;
     lost(registries, transfer.ends()).map_err(NotPushed::Failed)?;
-    let manifest = manifest.ok_or(Stop::Bug("there is no manifest"))?;
-    if registries.len() > 1 {
-        let text = format!("{} is in {} repositories, no tag has moved yet", manifest.digest, registries.len());
-        log.send(Event::Note(text)).await;
-    }
-    Ok(manifest)
+    Ok(manifest.ok_or(Stop::Bug("there is no manifest"))?)
+}
+
+/// Puts a manifest by its digest to where all that it names is; no tag moves.
+pub(super) async fn untagged(registries: &[&Registry], manifest: &Manifest) -> Result<(), Failure> {
+    let puts = registries.iter().map(|registry| registry.put_manifest(&manifest.digest, manifest));
+    lost(registries, join_all(puts).await.into_iter().map(|end| end.map(drop)))
 }
 
 /// What counts of an image once no time in it is later than the epoch. For that all of it has to be read.
@@ -183,7 +186,7 @@ fn no_tag_has_moved(failure: Failure) -> Failure {
 }
 
 /// Whether each registry has all content.
-fn lost(registries: &[&Registry], ends: Vec<Result<(), registry::Error>>) -> Result<(), Failure> {
+fn lost(registries: &[&Registry], ends: impl IntoIterator<Item = Result<(), registry::Error>>) -> Result<(), Failure> {
     let name = |registry: &Registry| format!("`{}`", registry.repository());
     let (mut lost, mut whole) = (Vec::new(), Vec::new());
     for (registry, end) in registries.iter().zip(ends) {

@@ -316,7 +316,7 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// Puts the configuration and the manifest to where all layers are; `None` if they are nowhere.
+    /// Puts all that the manifest names to where all layers are; what comes back is the manifest, `None` if they are nowhere.
     pub(super) async fn finish(&mut self) -> Result<Option<Manifest>, Stop> {
         for at in 0..self.registries.len() {
             if self.lost[at].is_none() && self.lacks(at) {
@@ -328,13 +328,14 @@ impl<'a> Transfer<'a> {
             return Ok(None);
         }
         let export = self.export();
-        let all = if self.is_packed { export.stored()? } else { vec![export.made()?] };
+        let mut named = if self.is_packed { export.stored()? } else { vec![export.made()?] };
+        let Some(root) = named.pop() else { return Ok(None) };
         let open = (0..self.registries.len()).filter(|at| self.lost[*at].is_none());
-        let puts: Vec<_> = open.map(async |at| (at, put(self.registries[at], &all).await)).collect();
+        let puts: Vec<_> = open.map(async |at| (at, put(self.registries[at], &named, &root).await)).collect();
         for (at, end) in join_all(puts).await {
             self.lost[at] = end.err();
         }
-        Ok(all.into_iter().next_back().map(|last| last.manifest))
+        Ok(Some(root.manifest))
     }
 
     fn export(&self) -> Export<'_> {
@@ -352,11 +353,12 @@ impl<'a> Transfer<'a> {
     }
 }
 
-async fn put(registry: &Registry, all: &[Held]) -> Result<(), registry::Error> {
-    for held in all {
-        held.put(registry).await?;
+async fn put(registry: &Registry, named: &[Held], root: &Held) -> Result<(), registry::Error> {
+    for held in named {
+        held.put_blobs(registry).await?;
+        registry.put_manifest(&held.manifest.digest, &held.manifest).await?;
     }
-    Ok(())
+    root.put_blobs(registry).await
 }
 
 /// Whether a repository has a blob, if need be by taking it from another one of its registry.
