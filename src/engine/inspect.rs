@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::Method;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::connect::empty;
 use super::{Engine, Error, ImageId};
@@ -41,10 +42,19 @@ impl Engine {
     ///
     /// The engine cannot be reached or has no such image.
     pub async fn likeness(&self, image: &ImageId) -> Result<Likeness, Error> {
+        Likeness::read(&self.existing(image).await?).map_err(not_understood)
+    }
+
+    /// What is told of an image, as far as it is of interest.
+    pub(super) async fn inspected<T: DeserializeOwned>(&self, image: &ImageId) -> Result<T, Error> {
+        let answer = self.existing(image).await?;
+        serde_json::from_slice(&answer).map_err(|error| not_understood(error.to_string()))
+    }
+
+    async fn existing(&self, image: &ImageId) -> Result<Bytes, Error> {
         let message = || format!("no such image: {image}");
         let answer = self.inspect(image.as_str()).await?;
-        let answer = answer.ok_or_else(|| Error::Answer { call: CALL.to_owned(), status: 404, message: message() })?;
-        Likeness::read(&answer).map_err(not_understood)
+        answer.ok_or_else(|| Error::Answer { call: CALL.to_owned(), status: 404, message: message() })
     }
 
     /// The answer; `None` when there is no such image.
@@ -60,6 +70,6 @@ impl Engine {
     }
 }
 
-fn not_understood(reason: String) -> Error {
+pub(super) fn not_understood(reason: String) -> Error {
     Error::NotUnderstood { call: CALL.to_owned(), reason }
 }

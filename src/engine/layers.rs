@@ -1,42 +1,68 @@
-//! `GET /images/{id}/history`: how large the layers of an image are.
+//! The layers of an image, by `GET /images/{id}/json`, and how large each is, by `GET /images/{id}/history`.
 
+use serde::Deserialize;
+
+use super::inspect::not_understood;
 use super::{Engine, Error, ImageId};
 use crate::image::Digest;
 
-/// A layer in the engine.
+/// The layers of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EngineLayer {
-    /// The digest of its tar.
-    pub diff_id: Digest,
-    /// About the size of that in bytes.
-    pub size: u64,
+pub struct Stack {
+    /// The digests of their tars, the lowest first.
+    pub diff_ids: Vec<Digest>,
+    /// About the size of all of them in bytes.
+    pub bytes: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Image {
+    #[serde(default)]
+    size: u64,
+    #[serde(rename = "RootFS")]
+    root_fs: RootFs,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RootFs {
+    #[serde(default)]
+    layers: Option<Vec<String>>,
 }
 
 impl Engine {
-    /// The layers of an image, the lowest first.
+    /// The layers of an image.
     ///
     /// # Errors
     ///
     /// The engine cannot be reached or has no such image.
-    pub async fn layers(&self, image: &ImageId) -> Result<Vec<EngineLayer>, Error> {
-        let (likeness, history) = tokio::join!(self.likeness(image), self.docker.image_history(image.as_str()));
+    pub async fn stack(&self, image: &ImageId) -> Result<Stack, Error> {
+        let Image { size, root_fs } = self.inspected(image).await?;
+        let diff_ids = root_fs.layers.into_iter().flatten().map(|text| text.parse::<Digest>());
+        let diff_ids = diff_ids.collect::<Result<_, _>>().map_err(|error| not_understood(error.to_string()))?;
+        Ok(Stack { diff_ids, bytes: size })
+    }
+
+    /// About the sizes of the layers of an image in bytes, the lowest first.
+    ///
+    /// # Errors
+    ///
+    /// The engine cannot be reached or has no such image.
+    pub async fn layer_sizes(&self, image: &ImageId, layers: usize) -> Result<Vec<u64>, Error> {
+        let history = self.docker.image_history(image.as_str()).await;
         let history = history.map_err(|error| self.refine("GET /images/…/history", error))?;
-        let sizes = history.iter().map(|step| u64::try_from(step.size).unwrap_or_default()).collect::<Vec<_>>();
-        Ok(layers(likeness?.diff_ids(), &sizes))
+        Ok(sizes(layers, history.iter().map(|step| u64::try_from(step.size).unwrap_or_default())))
     }
 }
 
 /// A step of the history that made no layer has no size, and neither has one whose layer is empty: which steps made a layer is
 /// not told. So sizes belong to layers from the top down, and where there are fewer of them, the lowest layers count as empty.
-fn layers(diff_ids: &[Digest], newest_first: &[u64]) -> Vec<EngineLayer> {
-    let mut sizes = newest_first.iter().copied().filter(|size| *size > 0);
-    let from_the_top = diff_ids
-        .iter()
-        .rev()
-        .map(|diff_id| EngineLayer { diff_id: diff_id.clone(), size: sizes.next().unwrap_or_default() });
-    let mut layers: Vec<EngineLayer> = from_the_top.collect();
-    layers.reverse();
-    layers
+fn sizes(layers: usize, newest_first: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut sizes: Vec<u64> = newest_first.filter(|size| *size > 0).take(layers).collect();
+    sizes.resize(layers, 0);
+    sizes.reverse();
+    sizes
 }
 
 #[cfg(test)]
@@ -45,11 +71,10 @@ mod tests {
 
     #[test]
     fn sizes_belong_to_layers_from_the_top_down() {
-        let ids = [Digest::of(b"1"), Digest::of(b"2"), Digest::of(b"3")];
-        let sizes = |history: &[u64]| layers(&ids, history).iter().map(|layer| layer.size).collect::<Vec<_>>();
-        assert_eq!(sizes(&[30, 0, 20, 0, 0, 10]), [10, 20, 30]);
-        assert_eq!(sizes(&[30, 0, 20]), [0, 20, 30]);
-        assert_eq!(sizes(&[40, 30, 20, 10]), [20, 30, 40], "a history that says more than there is");
-        assert_eq!(layers(&ids, &[])[0].diff_id, ids[0]);
+        let three = |history: &[u64]| sizes(3, history.iter().copied());
+        assert_eq!(three(&[30, 0, 20, 0, 0, 10]), [10, 20, 30]);
+        assert_eq!(three(&[30, 0, 20]), [0, 20, 30]);
+        assert_eq!(three(&[40, 30, 20, 10]), [20, 30, 40], "a history that says more than there is");
+        assert_eq!(three(&[]), [0, 0, 0]);
     }
 }

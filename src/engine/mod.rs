@@ -39,7 +39,7 @@ pub use facts::{Facts, Storage};
 #[cfg(test)]
 pub(crate) use fake::plain;
 pub use image_id::ImageId;
-pub use layers::EngineLayer;
+pub use layers::Stack;
 pub use login::Login;
 pub use push::{PushRequest, Pushed};
 pub use retry::Tries;

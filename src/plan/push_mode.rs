@@ -113,38 +113,28 @@ impl Time {
     }
 
     /// By the pipe, which keeps its connections; the first has been made, more come about at once. New layers take two requests each
-    /// while the export is read, the configuration three; manifest and tag are each looked for and put, and the tag is read back.
+    /// while the export is read, the configuration three; the manifest is put and read back.
     fn by_pipe(load: &Load, site: &Site<'_>) -> Self {
         let export = EXPORT + time(load.all.bytes, Pace::of(site.engine).export) + times(EXPORTED, load.all.count);
         let work = export + time(load.new.bytes, PIPE * site.cores());
         let answer = site.distance.answer + ASKED_BY_PIPE;
         let meanwhile = times(answer, 2 * rounds(load.new.count)).saturating_sub(work);
-        Self { work, requests: meanwhile + times(answer, 8) + site.distance.connection }
+        Self { work, requests: meanwhile + times(answer, 5) + site.distance.connection }
     }
 }
 
 impl Load {
     /// Of an image of which the registry has all layers.
     #[must_use]
-    pub fn of(sizes: impl IntoIterator<Item = u64>) -> Self {
-        let mut load = Self::default();
-        for size in sizes {
-            load.all.add(size);
-        }
-        load
+    pub fn of(count: u64, bytes: u64) -> Self {
+        Self { all: Layers { count, bytes }, ..Self::default() }
     }
 
     /// One of its layers is new.
     pub fn add_new(&mut self, size: u64) {
-        self.new.add(size);
+        self.new.count += 1;
+        self.new.bytes = self.new.bytes.saturating_add(size);
         self.largest = self.largest.max(size);
-    }
-}
-
-impl Layers {
-    fn add(&mut self, size: u64) {
-        self.count += 1;
-        self.bytes = self.bytes.saturating_add(size);
     }
 }
 
@@ -250,7 +240,8 @@ mod tests {
 
     /// On two cores; layers that are new and layers that are there, in kB.
     fn push(version: &str, distance: Distance, new: &[u64], there: &[u64]) -> Push {
-        let mut load = Load::of(there.iter().chain(new).map(|size| size * 1_000));
+        let all: Vec<u64> = there.iter().chain(new).map(|size| size * 1_000).collect();
+        let mut load = Load::of(all.len() as u64, all.iter().sum());
         for size in new {
             load.add_new(size * 1_000);
         }
@@ -304,7 +295,7 @@ mod tests {
     fn what_an_engine_has_done_counts_for_it() {
         let (engine, cores) = (&facts("26.1.5"), 2);
         let site = Site { engine, cores, distance: NEAR };
-        let mut load = Load::of([97_000_000; 3]);
+        let mut load = Load::of(3, 291_000_000);
         assert!(!overtakes(&load, &site, Duration::ZERO));
         load.add_new(97_000_000);
         assert!(overtakes(&load, &site, Duration::ZERO));
@@ -313,7 +304,7 @@ mod tests {
 
     #[test]
     fn sizes_and_times_without_measure_are_no_fault() {
-        let mut load = Load::of([u64::MAX, u64::MAX]);
+        let mut load = Load::of(u64::MAX, u64::MAX);
         load.add_new(u64::MAX);
         let distance = Distance { answer: Duration::from_mins(1), connection: Duration::from_mins(2) };
         for distance in [Distance::default(), distance] {

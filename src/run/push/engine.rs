@@ -1,13 +1,15 @@
 //! The push to one repository by the engine: all content, and the first tag.
 
+use std::future::pending;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::super::preflight::{Destination, Ready};
 use super::super::{backoff, bug};
 use super::read_back::read_back;
 use super::taken::taken;
+use super::watch::Watch;
 use crate::aws::Token;
 use crate::engine::{ImageId, Login, PushError, PushRequest, Tries};
 use crate::error::Failure;
@@ -35,10 +37,10 @@ pub(super) async fn tag(image: &ImageId, ready: &Ready, destination: &Destinatio
 }
 
 /// Pushes the image by its first tag, which it has in the engine; what comes back is the manifest that the registry confirmed. `None` as soon as
-/// the engine begins to send a layer, by its short diff id, that is too much; then no tag has moved.
+/// the engine begins to send what makes the pipe quicker; then no tag has moved.
 pub(super) async fn push(
     image: &ImageId,
-    is_too_much: &(dyn Fn(&str) -> bool + Sync),
+    watch: Option<&mut Watch<'_>>,
     ready: &Ready,
     destination: &Destination,
     log: &Log,
@@ -53,16 +55,25 @@ pub(super) async fn push(
     };
     let login = login(repository, &token);
     let tries = Tries { backoff: backoff().with_max_times(RETRIES), patience: PATIENCE };
-    let stop = Notify::new();
+    let (begun, mut sent) = unbounded_channel();
     let sends = |id: &str| {
-        if is_too_much(id) {
-            stop.notify_one();
+        // It is received as long as the push goes on.
+        let _ = begun.send(id.to_owned());
+    };
+    let too_much = async {
+        if let Some(watch) = watch {
+            while let Some(id) = sent.recv().await {
+                if watch.is_too_much(&id).await {
+                    return;
+                }
+            }
         }
+        pending::<()>().await;
     };
     let request = PushRequest { repository, tag, sends: &sends };
     let pushed = tokio::select! {
         pushed = ready.engine.push_with_retries(request, &login, log, tries, fresh_login) => pushed,
-        () = stop.notified() => return Ok(None),
+        () = too_much => return Ok(None),
     };
     let manifest = match pushed {
         Ok(pushed) => read_back(registry, repository, tag, pushed.digest).await?,

@@ -3,6 +3,7 @@
 //! | module | does |
 //! | --- | --- |
 //! | `single` | one repository: who pushes is decided |
+//! | `watch` | how much there is to push, and what the engine sends of it |
 //! | `known` | the layers that the registry is known to have |
 //! | `engine` | the push by the engine |
 //! | `direct` | the push by the pipe, to one repository or to several |
@@ -29,6 +30,7 @@ mod retag;
 mod single;
 mod tags;
 mod taken;
+mod watch;
 
 use super::build::Image;
 use super::preflight::{Destination, Ready};

@@ -1,19 +1,17 @@
 //! The push to one repository: by the engine or by the pipe, whoever is quicker.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
-
 use super::super::preflight::{Destination, Ready};
 use super::super::{bug, warn};
 use super::direct::{self, NotPushed, Recipe};
 use super::known::Known;
 use super::tags::Local;
+use super::watch::Watch;
 use super::{engine, tags};
 use crate::compress::Codec;
 use crate::config::{Config, Warning};
-use crate::engine::{EngineLayer, ImageId};
+use crate::engine::ImageId;
 use crate::error::Failure;
-use crate::plan::{Load, Push, Pusher, Site, annotations, overtakes, pusher_by_kind, quicker_pusher};
+use crate::plan::{Push, Pusher, Site, annotations, pusher_by_kind};
 use crate::progress::{Event, Log};
 use crate::registry::Manifest;
 
@@ -23,31 +21,6 @@ struct Choice<'a> {
     known: Known,
     /// Of a push by the engine; `None` where it is the engine's whatever it sends.
     watch: Option<Watch<'a>>,
-}
-
-/// An engine sends a layer that the registry has if it has not pulled it in this step.
-struct Watch<'a> {
-    site: Site<'a>,
-    began: Instant,
-    sends: Mutex<Sends>,
-}
-
-struct Sends {
-    /// What is new, with what the engine began to send besides.
-    load: Load,
-    /// The layers that it need not send, as far as it has not begun to.
-    known: Vec<EngineLayer>,
-}
-
-impl Watch<'_> {
-    /// Whether the pipe is quicker by now.
-    fn is_too_much(&self, id: &str) -> bool {
-        let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
-        let Sends { load, known } = &mut *sends;
-        let Some(at) = known.iter().position(|layer| layer.diff_id.hex().starts_with(id)) else { return false };
-        load.add_new(known.swap_remove(at).size);
-        overtakes(load, &self.site, self.began.elapsed())
-    }
 }
 
 /// Brings an image to a repository, under every tag.
@@ -63,11 +36,10 @@ pub(super) async fn push(
     let (choice, tagged) =
         tokio::join!(choice(image, known, config, ready, destination), engine::tag(image, ready, destination));
     tagged?;
-    let Choice { push: Push { by, why }, known, watch } = choice;
+    let Choice { push: Push { by, why }, known, mut watch } = choice;
     if by == Pusher::Engine {
         log.send(Event::Note(format!("pushed by the engine: {why}"))).await;
-        let is_too_much = |id: &str| watch.as_ref().is_some_and(|watch| watch.is_too_much(id));
-        if let Some(manifest) = engine::push(image, &is_too_much, ready, destination, log).await? {
+        if let Some(manifest) = engine::push(image, watch.as_mut(), ready, destination, log).await? {
             tags::tags(Some(local), &manifest, all, 1, log).await?;
             return Ok(manifest);
         }
@@ -91,14 +63,14 @@ pub(super) async fn push(
         }
         Err(not_pushed) => return Err(not_pushed.into()),
     }
-    let pushed = engine::push(image, &|_| false, ready, destination, log).await?;
+    let pushed = engine::push(image, None, ready, destination, log).await?;
     let manifest = pushed.ok_or_else(|| bug("a push was stopped without a reason"))?;
     tags::tags(Some(local), &manifest, all, 1, log).await?;
     Ok(manifest)
 }
 
 async fn choice<'a>(
-    image: &ImageId,
+    image: &'a ImageId,
     known: Known,
     config: &Config,
     ready: &'a Ready,
@@ -108,18 +80,11 @@ async fn choice<'a>(
     if let Some(push) = pusher_by_kind(config.push_mode, config.compression, ready.epoch.is_some(), facts) {
         return Choice { push, known, watch: None };
     }
-    let Ok(layers) = ready.engine.layers(image).await else {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let site = Site { engine: facts, cores, distance: destination.registry.distance() };
+    let Ok(watch) = Watch::new(&ready.engine, image, &known, site).await else {
         let push = Push { by: Pusher::Engine, why: "it does not tell how large the layers are".to_owned() };
         return Choice { push, known, watch: None };
     };
-    let mut load = Load::of(layers.iter().map(|layer| layer.size));
-    let (there, new): (Vec<_>, Vec<_>) = layers.into_iter().partition(|layer| !known.of(&layer.diff_id).is_empty());
-    for layer in &new {
-        load.add_new(layer.size);
-    }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let site = Site { engine: facts, cores, distance: destination.registry.distance() };
-    let push = quicker_pusher(&load, &site);
-    let watch = Watch { site, began: Instant::now(), sends: Mutex::new(Sends { load, known: there }) };
-    Choice { push, known, watch: Some(watch) }
+    Choice { push: watch.push(), known, watch: Some(watch) }
 }
