@@ -111,10 +111,12 @@ def push(lab: Lab, root: pathlib.Path, image: str, key: str) -> Side:
 
 
 def interleave(sides: list[Side], rounds: int, prepare: Callable[[], None]) -> Iterator[tuple[str, Run]]:
-    """Each side once a round, each round with another one first; what is prepared before a run is not timed."""
+    """Each side once a round, each round with another one first, and those after it backwards every other round, so that not always the
+    same one runs after one that has written much. What is prepared before a run is not timed."""
     for number in range(rounds):
         first = number % len(sides)
-        for side in sides[first:] + sides[:first]:
+        others = sides[first + 1 :] + sides[:first]
+        for side in [sides[first], *(reversed(others) if number % 2 else others)]:
             prepare()
             yield side.name, side.run()
 
